@@ -14,6 +14,7 @@ let strict: [SwiftSetting] = [
 // MARK: - Packages
 
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
@@ -32,7 +33,10 @@ let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-htt
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
-let nioFoundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
+let nioConcurrencyHelpers = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 
 let packages: [Package.Dependency] = [
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -48,6 +52,8 @@ let packages: [Package.Dependency] = [
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
 ]
 
 // MARK: - Shapes of targets
@@ -60,8 +66,11 @@ func kit(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 /// The pure rules of a service: `services/<folder>/Core`.
 func core(_ name: String, _ folder: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(
-        name: name + "Core", dependencies: ["Commerce", "Messaging"] + dependencies, path: "services/\(folder)/Core",
-        swiftSettings: strict)
+        name: name + "Core",
+        dependencies: ["Commerce", "Messaging"] + dependencies,
+        path: "services/\(folder)/Core",
+        swiftSettings: strict
+    )
 }
 
 /// Everything else of a service but its `main`.
@@ -72,13 +81,20 @@ func service(_ name: String, _ folder: String, _ dependencies: [Target.Dependenc
             .target(name: name + "Core"), "Commerce", "Messaging", "DurableStore", "ServiceKit", "HTTPKit", "Telemetry",
             "StrictJSON", grdb, hummingbird, httpTypes, lifecycle, logging, configuration,
         ] + dependencies,
-        path: "services/\(folder)", exclude: ["Core", "Main", "README.md"], swiftSettings: strict)
+        path: "services/\(folder)",
+        exclude: ["Core", "Main", "README.md"],
+        swiftSettings: strict
+    )
 }
 
 /// A service's executable: ten lines in `services/<folder>/Main`.
 func main(_ name: String, _ folder: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
-        name: name, dependencies: dependencies, path: "services/\(folder)/Main", swiftSettings: strict)
+        name: name,
+        dependencies: dependencies,
+        path: "services/\(folder)/Main",
+        swiftSettings: strict
+    )
 }
 
 /// The tests of a target.
@@ -93,19 +109,146 @@ let kitTargets: [Target] = [
     .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
     kit("StrictJSON"),
     kit("Messaging"),
+    kit("RabbitMQ", ["CRabbitMQ", logging]),
+    kit("Kafka", ["CRdKafka", logging]),
+    kit("DurableStore", ["Messaging", grdb, deque]),
+    kit("Telemetry", [logging, coreMetrics]),
+    kit(
+        "HTTPKit",
+        [
+            "StrictJSON", "Telemetry", hummingbird, hummingbirdCore, asyncHTTPClient, httpTypes, lifecycle, logging,
+            nioCore,
+            nioPosix, nioHTTP1, nioHTTPTypes, nioExtras, nioSSL,
+        ]
+    ),
+    .target(name: "CEventLogChecksum"),
+    kit("EventLog", ["CEventLogChecksum", nioCore, nioPosix, nioConcurrencyHelpers, nioHTTP1, logging]),
+    .executableTarget(
+        name: "event-log",
+        dependencies: ["EventLog", argumentParser, logging],
+        path: "Sources/EventLogServer",
+        swiftSettings: strict
+    ),
+    kit("Supervision"),
+    kit("KitTestSupport", ["Messaging"]),
+    kit(
+        "ServiceKit",
+        [
+            "Messaging", "RabbitMQ", "Kafka", "DurableStore", "Telemetry", "HTTPKit", "StrictJSON", hummingbird,
+            httpTypes,
+            lifecycle, unixSignals, logging, configuration, grdb,
+        ]
+    ),
 ]
 
 // MARK: - The application
 
 let serviceTargets: [Target] = [
     .target(
-        name: "Commerce", dependencies: ["Messaging", "StrictJSON"], path: "services/commerce", swiftSettings: strict),
+        name: "Commerce",
+        dependencies: ["Messaging", "StrictJSON"],
+        path: "services/commerce",
+        swiftSettings: strict
+    ),
+    core("Order", "order"),
+    core("Payment", "payment"),
     core("Inventory", "inventory"),
     core("Analytics", "analytics"),
+    service("Order", "order", ["Kafka", crypto]),
+    service("Payment", "payment", ["Kafka", crypto]),
+    service("Inventory", "inventory", ["Kafka"]),
+    service("Analytics", "analytics", ["Kafka", crypto]),
+    .target(
+        name: "CardGateway",
+        dependencies: [
+            "Messaging", "StrictJSON", "HTTPKit", "Telemetry", hummingbird, httpTypes, crypto, logging, lifecycle,
+            unixSignals,
+        ],
+        path: "services/gateway",
+        exclude: ["Main", "README.md"],
+        swiftSettings: strict
+    ),
+    main("order-service", "order", ["OrderService", "ServiceKit"]),
+    main("payment-service", "payment", ["PaymentService", "ServiceKit"]),
+    main("inventory-service", "inventory", ["InventoryService", "ServiceKit"]),
+    main("analytics-service", "analytics", ["AnalyticsService", "ServiceKit"]),
+    main("card-gateway", "gateway", ["CardGateway"]),
+    .target(
+        name: "Verification",
+        dependencies: [
+            "Commerce", "Messaging", "StrictJSON", "OrderCore", "InventoryCore", "PaymentCore", "AnalyticsCore",
+            "Kafka", grdb,
+            crypto, logging,
+        ],
+        path: "services/cli/Verify",
+        swiftSettings: strict
+    ),
+    .executableTarget(
+        name: "waybill",
+        dependencies: [
+            "Verification", "Commerce", "Messaging", "StrictJSON", "HTTPKit", "Kafka", argumentParser, histogram,
+            logging,
+        ],
+        path: "services/cli",
+        exclude: ["Verify"],
+        swiftSettings: strict
+    ),
+    .executableTarget(
+        name: "waybill-supervisor",
+        dependencies: ["Supervision"],
+        path: "services/supervisor",
+        exclude: ["README.md"],
+        swiftSettings: strict
+    ),
 ]
 
 let testTargets: [Target] = [
+    tests("StrictJSON", ["StrictJSON"]),
+    tests("Messaging", ["Messaging", "KitTestSupport"]),
+    tests("DurableStore", ["DurableStore", "Messaging", "KitTestSupport", grdb]),
+    tests("Telemetry", ["Telemetry", "StrictJSON", logging, coreMetrics]),
+    tests(
+        "EventLog",
+        ["EventLog", nioCore, nioPosix, logging],
+        resources: [.copy("Fixtures")]
+    ),
+    tests(
+        "HTTPKit",
+        [
+            "HTTPKit", "StrictJSON", "Telemetry", hummingbird, hummingbirdTesting, asyncHTTPClient, httpTypes,
+            lifecycle,
+            logging, nioCore, nioPosix, nioHTTP1,
+        ]
+    ),
+    tests("RabbitMQ", ["RabbitMQ", logging]),
+    tests("RabbitMQComponent", ["RabbitMQ", logging]),
+    tests("Kafka", ["Kafka", "CRdKafka", logging]),
+    tests("Supervision", ["Supervision", "waybill-supervisor"]),
     tests("Commerce", ["Commerce", "Messaging"]),
+    tests("OrderCore", ["OrderCore", "Commerce", "Messaging"]),
+    tests(
+        "OrderService",
+        [
+            "OrderService", "OrderCore", "Commerce", "Messaging", "DurableStore", "Telemetry", "StrictJSON", "HTTPKit",
+            "KitTestSupport", httpTypes, nioCore, grdb, hummingbird, hummingbirdTesting,
+        ]
+    ),
+    tests("PaymentCore", ["PaymentCore", "Commerce", "Messaging"]),
+    tests(
+        "PaymentService",
+        [
+            "PaymentService", "PaymentCore", "CardGateway", "Commerce", "Messaging", "StrictJSON", "DurableStore",
+            "KitTestSupport", "HTTPKit", "Telemetry", grdb, hummingbird, hummingbirdTesting, httpTypes, logging,
+            nioCore,
+        ]
+    ),
+    tests(
+        "CardGateway",
+        [
+            "CardGateway", "Messaging", "StrictJSON", "KitTestSupport", "HTTPKit", "Telemetry", hummingbird,
+            hummingbirdTesting, httpTypes, logging, nioCore, lifecycle,
+        ]
+    ),
     tests("InventoryCore", ["InventoryCore", "Commerce"]),
     tests("AnalyticsCore", ["AnalyticsCore", "Commerce", "Messaging"]),
 ]

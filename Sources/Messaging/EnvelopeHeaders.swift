@@ -14,7 +14,8 @@ public enum EnvelopeHeaders {
     /// The headers of an envelope, in a fixed order, `content-type` last.
     public static func encode(_ envelope: Envelope) -> [(name: String, value: String)] {
         var headers: [(name: String, value: String)] = [
-            ("ce_specversion", "1.0"), ("ce_id", envelope.id), ("ce_source", envelope.source), ("ce_type", envelope.type),
+            ("ce_specversion", "1.0"), ("ce_id", envelope.id), ("ce_source", envelope.source),
+            ("ce_type", envelope.type),
             ("ce_subject", envelope.subject), ("ce_time", envelope.time.description),
             ("ce_correlationid", envelope.correlationID), ("ce_attempt", String(envelope.attempt)),
         ]
@@ -32,7 +33,10 @@ public enum EnvelopeHeaders {
     ///   - headers: name and value; unknown names are ignored, a known one that appears twice is a fault.
     ///   - body: the payload, kept as it is.
     /// - Throws: ``EnvelopeFault`` when an attribute is missing or is not what it must be. Never traps.
-    public static func decode(_ headers: [(name: String, value: String)], body: [UInt8]) throws(EnvelopeFault) -> Envelope {
+    public static func decode(
+        _ headers: [(name: String, value: String)],
+        body: [UInt8]
+    ) throws(EnvelopeFault) -> Envelope {
         guard headers.count <= maximumCount else { throw EnvelopeFault(attribute: "headers", reason: .tooMany) }
         var values: [String: String] = [:]
         for (name, value) in headers where name.hasPrefix(prefix) || name == "content-type" {
@@ -41,7 +45,9 @@ public enum EnvelopeHeaders {
                 throw EnvelopeFault(attribute: name, reason: .repeated)
             }
         }
-        guard values["ce_specversion"] == "1.0" else { throw EnvelopeFault(attribute: "ce_specversion", reason: .invalid) }
+        guard values["ce_specversion"] == "1.0" else {
+            throw EnvelopeFault(attribute: "ce_specversion", reason: .invalid)
+        }
         let timeText = try required("ce_time", of: values)
         guard let time = Timestamp(timeText) else { throw EnvelopeFault(attribute: "ce_time", reason: .invalid) }
         return Envelope(
@@ -57,7 +63,8 @@ public enum EnvelopeHeaders {
             replyTo: values["ce_replyto"],
             attempt: Int(clamping: try positive("ce_attempt", of: values) ?? 1),
             contentType: values["content-type"] ?? "application/json",
-            body: body)
+            body: body
+        )
     }
 
     private static func required(_ name: String, of values: [String: String]) throws(EnvelopeFault) -> String {
@@ -77,7 +84,8 @@ public enum EnvelopeHeaders {
 
     private static func positive(_ name: String, of values: [String: String]) throws(EnvelopeFault) -> Int64? {
         guard let text = values[name] else { return nil }
-        guard text.utf8.count <= 18, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let value = Int64(text), value >= 1
+        guard text.utf8.count <= 18, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let value = Int64(text),
+            value >= 1
         else { throw EnvelopeFault(attribute: name, reason: .invalid) }
         return value
     }

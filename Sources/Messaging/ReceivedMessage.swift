@@ -27,7 +27,12 @@ public struct ReceivedMessage: Sendable {
     public let redelivered: Bool
 
     /// Makes a received message and reads its envelope.
-    public init(source: MessageSource, headers: [(name: String, value: String)], body: [UInt8], redelivered: Bool = false) {
+    public init(
+        source: MessageSource,
+        headers: [(name: String, value: String)],
+        body: [UInt8],
+        redelivered: Bool = false
+    ) {
         self.source = source
         self.headers = headers
         self.body = body

@@ -7,7 +7,8 @@ extension Timestamp: CustomStringConvertible {
         let hour = seconds.remainder / 3600
         let minute = seconds.remainder % 3600 / 60
         return padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2) + "T" + padded(hour, 2) + ":"
-            + padded(minute, 2) + ":" + padded(seconds.remainder % 60, 2) + "." + padded(milliseconds.remainder, 3) + "Z"
+            + padded(minute, 2) + ":" + padded(seconds.remainder % 60, 2) + "." + padded(milliseconds.remainder, 3)
+            + "Z"
     }
 
     /// Reads RFC 3339 text (section 5.6): any offset, any number of fractional digits (cut to milliseconds).

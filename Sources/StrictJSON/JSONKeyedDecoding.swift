@@ -20,7 +20,12 @@ struct JSONKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
     func decode<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T {
         let value = try value(key)
         return try JSONNode.decode(
-            type, value: value, parent: node, step: .key(key.stringValue), unknownFields: node.unknownFields)
+            type,
+            value: value,
+            parent: node,
+            step: .key(key.stringValue),
+            unknownFields: node.unknownFields
+        )
     }
 
     func decode(_ type: Bool.Type, forKey key: Key) throws -> Bool {
@@ -80,7 +85,8 @@ struct JSONKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
     }
 
     func nestedContainer<NestedKey: CodingKey>(
-        keyedBy type: NestedKey.Type, forKey key: Key
+        keyedBy type: NestedKey.Type,
+        forKey key: Key
     ) throws -> KeyedDecodingContainer<NestedKey> {
         try nested(key).container(keyedBy: type)
     }

@@ -215,7 +215,10 @@ struct JSONParser {
     }
 
     private mutating func parseEscapedString(
-        from start: Int, upTo firstEscape: Int, maxBytes: Int, tooLong: JSONFault.Code
+        from start: Int,
+        upTo firstEscape: Int,
+        maxBytes: Int,
+        tooLong: JSONFault.Code
     ) throws(JSONFault) -> String {
         var buffer = Array(bytes[start..<firstEscape])
         var cursor = firstEscape
@@ -254,7 +257,8 @@ struct JSONParser {
         case UInt8(ascii: "u"):
             var code = try parseHex(&cursor)
             if code >= 0xD800, code < 0xDC00 {
-                guard cursor + 1 < end, bytes[cursor] == UInt8(ascii: "\\"), bytes[cursor + 1] == UInt8(ascii: "u") else {
+                guard cursor + 1 < end, bytes[cursor] == UInt8(ascii: "\\"), bytes[cursor + 1] == UInt8(ascii: "u")
+                else {
                     throw fault(.loneSurrogate, "Half of a surrogate pair stands alone.", at: start)
                 }
                 cursor += 2

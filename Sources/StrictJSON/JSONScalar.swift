@@ -11,7 +11,10 @@ enum JSONScalar {
     }
 
     static func integer<T: FixedWidthInteger>(
-        _ type: T.Type, _ value: JSONValue, _ node: JSONNode, _ step: JSONPathStep?
+        _ type: T.Type,
+        _ value: JSONValue,
+        _ node: JSONNode,
+        _ step: JSONPathStep?
     ) throws -> T {
         guard case .integer(let number) = value else { throw mismatch("a whole number", value, node, step) }
         guard let result = T(exactly: number) else {

@@ -21,7 +21,12 @@ struct JSONUnkeyedDecoding: UnkeyedDecodingContainer {
 
     mutating func decode<T: Decodable>(_ type: T.Type) throws -> T {
         let result = try JSONNode.decode(
-            type, value: current(), parent: node, step: .index(currentIndex), unknownFields: node.unknownFields)
+            type,
+            value: current(),
+            parent: node,
+            step: .index(currentIndex),
+            unknownFields: node.unknownFields
+        )
         currentIndex += 1
         return result
     }

@@ -28,7 +28,11 @@ extension JSONValue: Codable {
             let container = try decoder.container(keyedBy: AnyKey.self)
             self = .object(
                 JSONObject(
-                    try container.allKeys.map { JSONMember($0.stringValue, try container.decode(Self.self, forKey: $0)) }))
+                    try container.allKeys.map {
+                        JSONMember($0.stringValue, try container.decode(Self.self, forKey: $0))
+                    }
+                )
+            )
         }
     }
 

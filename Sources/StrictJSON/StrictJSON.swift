@@ -75,7 +75,12 @@ public enum StrictJSON {
         try parse(
             encode(value),
             limits: JSONLimits(
-                maxBytes: .max, maxDepth: JSONLimits.depthCap, maxItems: .max, maxStringBytes: .max, maxKeyBytes: .max)
+                maxBytes: .max,
+                maxDepth: JSONLimits.depthCap,
+                maxItems: .max,
+                maxStringBytes: .max,
+                maxKeyBytes: .max
+            )
         )
     }
 }

@@ -16,7 +16,8 @@ import Testing
     @Test func inventoryMessages() throws {
         try roundTrip(
             ReserveStock.self,
-            #"{"expiresAt":"2026-11-20T21:24:14.000Z","items":[{"quantity":2,"sku":"MUG-1"}],"orderID":"\#(Self.order)"}"#)
+            #"{"expiresAt":"2026-11-20T21:24:14.000Z","items":[{"quantity":2,"sku":"MUG-1"}],"orderID":"\#(Self.order)"}"#
+        )
         for text in [#"{"orderID":"\#(Self.order)"}"#] {
             try roundTrip(CommitStock.self, text)
             try roundTrip(StockReserved.self, text)
@@ -51,13 +52,17 @@ import Testing
         )
         try roundTrip(
             PaymentEvent.self,
-            #"{"amount":\#(total),"kind":"captured","orderID":"\#(Self.order)","paymentID":"\#(Self.payment)"}"#)
+            #"{"amount":\#(total),"kind":"captured","orderID":"\#(Self.order)","paymentID":"\#(Self.payment)"}"#
+        )
         try roundTrip(
-            ReservationEvent.self, #"{"items":[{"quantity":2,"sku":"MUG-1"}],"kind":"reserved","orderID":"\#(Self.order)"}"#)
+            ReservationEvent.self,
+            #"{"items":[{"quantity":2,"sku":"MUG-1"}],"kind":"reserved","orderID":"\#(Self.order)"}"#
+        )
         try roundTrip(StockAdjusted.self, #"{"change":-5,"onHand":10,"sku":"MUG-1"}"#)
         try roundTrip(
             CatalogItemPut.self,
-            #"{"active":true,"name":"Blue mug","price":{"currency":"EUR","minorUnits":1250},"sku":"MUG-1"}"#)
+            #"{"active":true,"name":"Blue mug","price":{"currency":"EUR","minorUnits":1250},"sku":"MUG-1"}"#
+        )
     }
 
     @Test(arguments: [

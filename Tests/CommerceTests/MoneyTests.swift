@@ -11,7 +11,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", ".", "1.", ".5", "1.234", "-1", "+1", "1,5", "1e3", " 1", "1 ", "٣", "10000000000000.01", "99999999999999999999",
+        "", ".", "1.", ".5", "1.234", "-1", "+1", "1,5", "1e3", " 1", "1 ", "٣", "10000000000000.01",
+        "99999999999999999999",
     ])
     func refusesWhatIsNoAmount(text: String) {
         #expect(Money(amount: text, currency: .eur) == nil)
@@ -22,7 +23,10 @@ import Testing
         #expect(Money(minorUnits: 300, currency: .jpy).description == "300 JPY")
     }
 
-    @Test(arguments: [(1250, "12.50 EUR"), (5, "0.05 EUR"), (-5, "-0.05 EUR"), (0, "0.00 EUR"), (Int64.min, "-92233720368547758.08 EUR")])
+    @Test(arguments: [
+        (1250, "12.50 EUR"), (5, "0.05 EUR"), (-5, "-0.05 EUR"), (0, "0.00 EUR"),
+        (Int64.min, "-92233720368547758.08 EUR"),
+    ])
     func writesAmounts(minorUnits: Int64, text: String) {
         #expect(Money(minorUnits: minorUnits, currency: .eur).description == text)
     }

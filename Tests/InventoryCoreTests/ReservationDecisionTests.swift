@@ -88,8 +88,12 @@ import Testing
                 level.reserved += change.reserved
             }
             #expect(level.reserved >= 0 && level.reserved <= level.onHand)
-            let held = reservations.values.filter { $0.status == .held }.flatMap(\.items).reduce(0) { $0 + $1.quantity.count }
-            let sold = reservations.values.filter { $0.status == .committed }.flatMap(\.items).reduce(0) { $0 + $1.quantity.count }
+            let held = reservations.values.filter { $0.status == .held }.flatMap(\.items).reduce(0) {
+                $0 + $1.quantity.count
+            }
+            let sold = reservations.values.filter { $0.status == .committed }.flatMap(\.items).reduce(0) {
+                $0 + $1.quantity.count
+            }
             #expect(level.reserved == held)
             #expect(level.onHand == 10 - sold)
         }

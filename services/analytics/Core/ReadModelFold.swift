@@ -21,8 +21,15 @@ public enum ReadModelFold {
             changes.append(
                 .setOrder(
                     OrderFact(
-                        orderID: event.orderID, version: sequence, status: event.status, total: event.total,
-                        placedAt: placedAt, at: time)))
+                        orderID: event.orderID,
+                        version: sequence,
+                        status: event.status,
+                        total: event.total,
+                        placedAt: placedAt,
+                        at: time
+                    )
+                )
+            )
         }
         if event.status == .completed {
             changes.append(.addRevenue(minute: time.startOfMinute, event.total))
@@ -55,7 +62,8 @@ extension Timestamp {
 public enum CompletionTimeClass {
     /// Upper bounds in milliseconds; the last class has none and is stored as ``unbounded``.
     public static let bounds: [Int64] = [
-        10, 25, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10_000, 20_000, 30_000, 60_000,
+        10, 25, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10_000, 20_000, 30_000,
+        60_000,
     ]
     /// Stands for "longer than all bounds".
     public static let unbounded = Int64.max

@@ -31,7 +31,12 @@ public struct MessageContext: Sendable {
     /// The context of whatever a received message causes.
     public init(source: String, causedBy cause: Envelope, now: Timestamp) {
         self.init(
-            source: source, correlationID: cause.correlationID, causationID: cause.id, traceparent: cause.traceparent, now: now)
+            source: source,
+            correlationID: cause.correlationID,
+            causationID: cause.id,
+            traceparent: cause.traceparent,
+            now: now
+        )
     }
 
     /// A command or a reply, on its way to an inbox.
@@ -50,9 +55,18 @@ public struct MessageContext: Sendable {
         OutgoingMessage(
             to: .inbox(inbox),
             Envelope(
-                id: id, source: source, type: Payload.messageType, subject: subject, time: now, correlationID: correlationID,
-                causationID: causationID, traceparent: traceparent, replyTo: replyTo,
-                body: try PayloadCodec.encode(payload)))
+                id: id,
+                source: source,
+                type: Payload.messageType,
+                subject: subject,
+                time: now,
+                correlationID: correlationID,
+                causationID: causationID,
+                traceparent: traceparent,
+                replyTo: replyTo,
+                body: try PayloadCodec.encode(payload)
+            )
+        )
     }
 
     /// An event, on its way to a topic.
@@ -74,8 +88,17 @@ public struct MessageContext: Sendable {
         OutgoingMessage(
             to: .topic(topic),
             Envelope(
-                id: id, source: source, type: type, subject: subject, time: now, sequence: sequence,
-                correlationID: correlationID, causationID: causationID, traceparent: traceparent,
-                body: try PayloadCodec.encode(payload)))
+                id: id,
+                source: source,
+                type: type,
+                subject: subject,
+                time: now,
+                sequence: sequence,
+                correlationID: correlationID,
+                causationID: causationID,
+                traceparent: traceparent,
+                body: try PayloadCodec.encode(payload)
+            )
+        )
     }
 }

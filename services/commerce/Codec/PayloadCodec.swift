@@ -28,7 +28,10 @@ public enum PayloadCodec {
         do {
             return try StrictJSON.encode(payload)
         } catch {
-            throw PayloadFault(code: "payload-unencodable", "A payload of type \(Payload.self) could not be written: \(error)")
+            throw PayloadFault(
+                code: "payload-unencodable",
+                "A payload of type \(Payload.self) could not be written: \(error)"
+            )
         }
     }
 }

@@ -54,7 +54,8 @@ public struct SKU: Identifier, Comparable {
 
     public init?(_ text: String) {
         guard (1...32).contains(text.utf8.count), text.utf8.first != UInt8(ascii: "-"),
-            text.utf8.allSatisfy({ (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-") })
+            text.utf8.allSatisfy({ (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-") }
+            )
         else { return nil }
         self.text = text
     }

@@ -23,7 +23,8 @@ extension Quantity: Codable {
         guard let quantity = Quantity(try container.decode(Int.self)) else {
             throw DecodingError.dataCorruptedError(
                 in: container,
-                debugDescription: "must be between \(Quantity.range.lowerBound) and \(Quantity.range.upperBound)")
+                debugDescription: "must be between \(Quantity.range.lowerBound) and \(Quantity.range.upperBound)"
+            )
         }
         self = quantity
     }

@@ -75,8 +75,13 @@ extension Reservation {
 
         case (.commit, .held):
             return change(
-                current, orderID, to: .committed, event: .committed, reply: .committed,
-                stock: { StockChange(sku: $0.sku, onHand: -$0.quantity.count, reserved: -$0.quantity.count) })
+                current,
+                orderID,
+                to: .committed,
+                event: .committed,
+                reply: .committed,
+                stock: { StockChange(sku: $0.sku, onHand: -$0.quantity.count, reserved: -$0.quantity.count) }
+            )
         case (.commit, .committed):
             return .unchanged(.committed)
         case (.commit, let status):
@@ -84,23 +89,47 @@ extension Reservation {
 
         case (.release(let reason), .held):
             return change(
-                current, orderID, to: .released, reason: reason, event: .released, reply: .released,
-                stock: { StockChange(sku: $0.sku, onHand: 0, reserved: -$0.quantity.count) })
+                current,
+                orderID,
+                to: .released,
+                reason: reason,
+                event: .released,
+                reply: .released,
+                stock: { StockChange(sku: $0.sku, onHand: 0, reserved: -$0.quantity.count) }
+            )
         case (.release(let reason), .committed):
             return change(
-                current, orderID, to: .released, reason: reason, event: .released, reply: .released,
-                stock: { StockChange(sku: $0.sku, onHand: $0.quantity.count, reserved: 0) })
+                current,
+                orderID,
+                to: .released,
+                reason: reason,
+                event: .released,
+                reply: .released,
+                stock: { StockChange(sku: $0.sku, onHand: $0.quantity.count, reserved: 0) }
+            )
         case (.release(let reason), nil):
             return change(
-                nil, orderID, to: .released, reason: reason, event: .released, reply: .released,
-                stock: { StockChange(sku: $0.sku, onHand: 0, reserved: 0) })
+                nil,
+                orderID,
+                to: .released,
+                reason: reason,
+                event: .released,
+                reply: .released,
+                stock: { StockChange(sku: $0.sku, onHand: 0, reserved: 0) }
+            )
         case (.release, .refused), (.release, .released), (.release, .expired):
             return .unchanged(.released)
 
         case (.expire, .held):
             return change(
-                current, orderID, to: .expired, reason: "expired", event: .expired, reply: nil,
-                stock: { StockChange(sku: $0.sku, onHand: 0, reserved: -$0.quantity.count) })
+                current,
+                orderID,
+                to: .expired,
+                reason: "expired",
+                event: .expired,
+                reply: nil,
+                stock: { StockChange(sku: $0.sku, onHand: 0, reserved: -$0.quantity.count) }
+            )
         case (.expire, _):
             return .unchanged(nil)
         }
@@ -120,14 +149,26 @@ extension Reservation {
                 shortage = "unknown-sku"
             }
             let refused = Reservation(
-                orderID: orderID, status: .refused, version: 1, items: items, reason: shortage, missing: item.sku)
+                orderID: orderID,
+                status: .refused,
+                version: 1,
+                items: items,
+                reason: shortage,
+                missing: item.sku
+            )
             return ReservationDecision(
-                changed: refused, stock: [], event: .refused, reply: .refused(reason: shortage, sku: item.sku))
+                changed: refused,
+                stock: [],
+                event: .refused,
+                reply: .refused(reason: shortage, sku: item.sku)
+            )
         }
         return ReservationDecision(
             changed: Reservation(orderID: orderID, status: .held, version: 1, items: items),
             stock: items.map { StockChange(sku: $0.sku, onHand: 0, reserved: $0.quantity.count) },
-            event: .reserved, reply: .reserved)
+            event: .reserved,
+            reply: .reserved
+        )
     }
 
     private static func change(
@@ -141,7 +182,12 @@ extension Reservation {
     ) -> ReservationDecision {
         let items = current?.items ?? []
         let next = Reservation(
-            orderID: orderID, status: status, version: (current?.version ?? 0) + 1, items: items, reason: reason)
+            orderID: orderID,
+            status: status,
+            version: (current?.version ?? 0) + 1,
+            items: items,
+            reason: reason
+        )
         return ReservationDecision(changed: next, stock: items.map(stock), event: event, reply: reply)
     }
 }

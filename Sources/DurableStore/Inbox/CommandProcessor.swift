@@ -1,0 +1,196 @@
+public import Messaging
+
+/// Handles messages of an AMQP inbox: each in a unit of its own, the units of a batch next to each other, so that they
+/// share one commit.
+///
+/// ```
+/// delivered ─► inbox row new? ─no, same content──────────────────────────────► acknowledge (duplicate)
+///                 │        └──no, other content─► dead letter message-id-reused ─► acknowledge
+///                 ▼ yes
+///              handler ─ok─► effects + inbox row ────────────────────────────► acknowledge
+///                 └─throws: everything rolled back, then by class
+///                     permanent ─► inbox row `refused` ──────────────────────► acknowledge
+///                     retryable ─► outbox row to a waiting queue, attempt + 1 ─► acknowledge
+///                     retryable, last attempt; poison ─► outbox row to the dead-letter queue ─► acknowledge
+///                     interrupted ─► give back          fatal ─► stop
+/// ```
+/// A retry and a dead letter are outbox rows, so a crash at any point loses neither the message nor the count.
+public struct CommandProcessor: MessageProcessor {
+    private let store: DurableStore
+    private let inbox: String
+    private let handler: any MessageHandler
+    private let retry: RetryPolicy
+    private let observer: @Sendable (ProcessingObservation) -> Void
+    private let pause: StorePause
+
+    /// Makes a processor.
+    ///
+    /// - Parameters:
+    ///   - inbox: the queue's name, `a.inbox`. Retries go to the exchange `<inbox>.retry` with the routing key
+    ///     `<inbox>.retry.<level>`, dead letters to the exchange and queue `<inbox>.dead`.
+    ///   - retry: delays and number of attempts.
+    ///   - observer: told of each message after its commit; must not block.
+    public init(
+        store: DurableStore,
+        inbox: String,
+        handler: any MessageHandler,
+        retry: RetryPolicy = .standard,
+        observer: @escaping @Sendable (ProcessingObservation) -> Void = { _ in }
+    ) {
+        self.store = store
+        self.inbox = inbox
+        self.handler = handler
+        self.retry = retry
+        self.observer = observer
+        pause = StorePause()
+    }
+
+    /// Handles each message in a unit of its own, as the graph above says; waits a moment while the store cannot write.
+    public func process(_ batch: [ReceivedMessage]) async -> [Verdict] {
+        let results = await store.writeEach(
+            batch.map { message in
+                RecoverableUnit(
+                    run: { try handle(message, in: $0) },
+                    recover: { try recover(message, from: $0, in: $1) }
+                )
+            }
+        )
+        var storeFailure: Failure?
+        let verdicts = zip(batch, results).map { message, result -> Verdict in
+            switch result {
+            case .success(let step):
+                observe(message, step.outcome, step.failure, step.duration)
+                return .acknowledge
+            case .failure(let error):
+                let failure = Failure(classifyingStoreError: error)
+                if failure.failureClass == .fatal {
+                    observe(message, .stopped, failure, .zero)
+                    return .stop(failure)
+                }
+                if failure.isOfStore { storeFailure = failure }
+                observe(message, .givenBack, failure, .zero)
+                return .giveBack(failure)
+            }
+        }
+        await pause.afterBatch(storeFailure)
+        return verdicts
+    }
+
+    private struct Step: Sendable {
+        let outcome: ProcessingObservation.Outcome
+        var failure: Failure?
+        var duration: Duration = .zero
+    }
+
+    private func handle(_ message: ReceivedMessage, in transaction: Transaction) throws -> Step {
+        let start = ContinuousClock.now
+        let envelope: Envelope
+        switch message.envelope {
+        case .success(let readable): envelope = readable
+        case .failure(let fault): return try deadLetter(message, Failure(classifying: fault), in: transaction)
+        }
+        switch try InboxTable.claim(envelope, consumer: handler.consumer, at: transaction.now, in: transaction.db) {
+        case .new: break
+        case .duplicate: return Step(outcome: .duplicate)
+        case .reused: return try deadLetter(message, .messageIDReused, in: transaction)
+        }
+        transaction.group.isNoOperation = false
+        try handler.handle(envelope, in: transaction)
+        guard transaction.group.isNoOperation else {
+            return Step(outcome: .handled, duration: ContinuousClock.now - start)
+        }
+        try InboxTable.markNoOperation(envelope.id, consumer: handler.consumer, in: transaction.db)
+        return Step(outcome: .noOperation, duration: ContinuousClock.now - start)
+    }
+
+    private func recover(
+        _ message: ReceivedMessage,
+        from error: any Error,
+        in transaction: Transaction
+    ) throws -> Step {
+        let failure = Failure(classifyingStoreError: error)
+        guard case .success(let envelope) = message.envelope else { throw failure }
+        switch failure.failureClass {
+        case .permanent:
+            try InboxTable.recordRefusal(
+                envelope,
+                consumer: handler.consumer,
+                code: failure.code,
+                at: transaction.now,
+                in: transaction.db
+            )
+            return Step(outcome: .refused, failure: failure)
+        case .retryable:
+            guard let level = retry.level(afterFailedAttempt: envelope.attempt) else {
+                return try deadLetter(message, failure, in: transaction)
+            }
+            let delay = retry.jitteredMilliseconds(at: level, random: transaction.random())
+            try transaction.enqueue(
+                DeadLetterForm.retry(
+                    message,
+                    envelope,
+                    inbox: inbox,
+                    level: level,
+                    expirationMilliseconds: delay,
+                    now: transaction.now
+                )
+            )
+            return Step(outcome: .retried, failure: failure)
+        case .poison: return try deadLetter(message, failure, in: transaction)
+        case .fatal, .interrupted: throw failure
+        }
+    }
+
+    private func deadLetter(
+        _ message: ReceivedMessage,
+        _ failure: Failure,
+        in transaction: Transaction
+    ) throws -> Step {
+        try transaction.enqueue(
+            DeadLetterForm.deadLetter(
+                message,
+                inbox: inbox,
+                failure: failure,
+                now: transaction.now,
+                newID: transaction.newID
+            )
+        )
+        return Step(outcome: .deadLettered, failure: failure)
+    }
+
+    private func observe(
+        _ message: ReceivedMessage,
+        _ outcome: ProcessingObservation.Outcome,
+        _ failure: Failure?,
+        _ duration: Duration
+    ) {
+        observer(
+            ProcessingObservation(message, consumer: inbox, outcome: outcome, failure: failure, duration: duration)
+        )
+    }
+}
+
+extension ProcessingObservation {
+    init(_ message: ReceivedMessage, consumer: String, outcome: Outcome, failure: Failure?, duration: Duration) {
+        let envelope = try? message.envelope.get()
+        self.init(
+            consumer: consumer,
+            source: message.source,
+            type: envelope?.type,
+            subject: envelope?.subject,
+            messageID: envelope?.id,
+            attempt: envelope?.attempt ?? 1,
+            outcome: outcome,
+            failure: failure,
+            duration: duration
+        )
+    }
+}
+
+extension Failure {
+    static let messageIDReused = Failure(
+        .poison,
+        code: "message-id-reused",
+        "A message with this id and other content was handled before."
+    )
+}

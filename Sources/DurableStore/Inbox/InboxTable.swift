@@ -1,0 +1,78 @@
+import GRDB
+import Messaging
+
+/// Every statement on the table `inbox`.
+enum InboxTable {
+    enum Claim {
+        /// Not seen before; the row is written.
+        case new
+        /// Seen with the same content.
+        case duplicate
+        /// The id was seen with other content.
+        case reused
+    }
+
+    static func claim(_ envelope: Envelope, consumer: String, at now: Timestamp, in db: Database) throws -> Claim {
+        let hash = PayloadHash.of(type: envelope.type, subject: envelope.subject, body: envelope.body)
+        let insert = try db.cachedStatement(
+            sql: """
+                INSERT INTO inbox(consumer, message_id, body_hash, type, outcome, received_at)
+                VALUES (?, ?, ?, ?, 'handled', ?) ON CONFLICT DO NOTHING
+                """
+        )
+        insert.setUncheckedArguments([consumer, envelope.id, hash, envelope.type, now.millisecondsSinceEpoch])
+        try insert.execute()
+        if db.changesCount > 0 { return .new }
+        let known = try Int64.fetchOne(
+            db.cachedStatement(sql: "SELECT body_hash FROM inbox WHERE consumer = ? AND message_id = ?"),
+            arguments: [consumer, envelope.id]
+        )
+        return known == hash ? .duplicate : .reused
+    }
+
+    static func markNoOperation(_ id: String, consumer: String, in db: Database) throws {
+        try db.cachedStatement(sql: "UPDATE inbox SET outcome = 'noop' WHERE consumer = ? AND message_id = ?")
+            .execute(arguments: [consumer, id])
+    }
+
+    static func recordRefusal(
+        _ envelope: Envelope,
+        consumer: String,
+        code: String,
+        at now: Timestamp,
+        in db: Database
+    ) throws {
+        let hash = PayloadHash.of(type: envelope.type, subject: envelope.subject, body: envelope.body)
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO inbox(consumer, message_id, body_hash, type, outcome, code, received_at)
+                VALUES (?, ?, ?, ?, 'refused', ?, ?) ON CONFLICT DO NOTHING
+                """
+        ).execute(
+            arguments: [
+                consumer, envelope.id, hash, envelope.type, code.capped(atUTF8: 256), now.millisecondsSinceEpoch,
+            ])
+    }
+
+    /// - Returns: how many rows were deleted, at most `limit`.
+    static func purge(receivedBefore cutoff: Timestamp, limit: Int, in db: Database) throws -> Int {
+        try db.cachedStatement(
+            sql: """
+                DELETE FROM inbox WHERE (consumer, message_id) IN (
+                    SELECT consumer, message_id FROM inbox INDEXED BY inbox_received
+                    WHERE received_at < ? ORDER BY received_at LIMIT ?)
+                """
+        ).execute(arguments: [cutoff.millisecondsSinceEpoch, limit])
+        return db.changesCount
+    }
+
+    static func forget(consumer: String, limit: Int, in db: Database) throws -> Int {
+        try db.cachedStatement(
+            sql: """
+                DELETE FROM inbox WHERE consumer = ?1 AND message_id IN (
+                    SELECT message_id FROM inbox WHERE consumer = ?1 ORDER BY message_id LIMIT ?2)
+                """
+        ).execute(arguments: [consumer, limit])
+        return db.changesCount
+    }
+}

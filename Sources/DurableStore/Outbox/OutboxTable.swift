@@ -1,0 +1,211 @@
+import Foundation
+import GRDB
+import Messaging
+
+/// Every statement on the table `outbox`.
+enum OutboxTable {
+    static func insert(_ message: OutgoingMessage, at now: Timestamp, in db: Database) throws -> Int64 {
+        let envelope = message.envelope
+        let target: String
+        var routingKey: String?
+        switch message.destination {
+        case .exchange(let name, let key):
+            target = name
+            routingKey = key
+        case .topic(let name): target = name
+        }
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO outbox(message_id, transport, target, routing_key, subject, source, type, time, sequence,
+                    correlation_id, causation_id, traceparent, reply_to, attempt, content_type, extra_headers, expiration_ms,
+                    body, created_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """
+        )
+        statement.setUncheckedArguments([
+            envelope.id, message.destination.transport.rawValue, target, routingKey, envelope.subject, envelope.source,
+            envelope.type, envelope.time.millisecondsSinceEpoch, envelope.sequence, envelope.correlationID,
+            envelope.causationID, envelope.traceparent, envelope.replyTo, envelope.attempt, envelope.contentType,
+            message.extraHeaders.isEmpty ? nil : HeaderText.encode(message.extraHeaders),
+            message.expirationMilliseconds,
+            Data(envelope.body), now.millisecondsSinceEpoch,
+        ])
+        try statement.execute()
+        return db.lastInsertedRowID
+    }
+
+    static let columns = """
+        seq, message_id, target, routing_key, subject, source, type, time, sequence, correlation_id, causation_id, traceparent,
+        reply_to, attempt, content_type, extra_headers, expiration_ms, body, created_at, published_at, attempts,
+        next_attempt_at, last_error, parked_at, parked_reason
+        """
+
+    private static let pending = "published_at IS NULL AND parked_at IS NULL"
+
+    /// The oldest row that may still have to be sent, from the index of such rows.
+    static func firstPending(_ transport: Transport, in db: Database) throws -> Int64? {
+        try Int64.fetchOne(
+            db.cachedStatement(sql: "SELECT min(seq) FROM outbox WHERE transport = ? AND \(pending)"),
+            arguments: [transport.rawValue]
+        )
+    }
+
+    /// The last row ever written, sent or not; 0 before the first.
+    static func lastSeq(in db: Database) throws -> Int64 {
+        try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'") ?? 0
+    }
+
+    /// Unsent rows after `seq`, in order.
+    ///
+    /// Walks the table itself from there (`NOT INDEXED`): the index of unsent rows is ordered by key.
+    static func pendingRows(
+        _ transport: Transport,
+        after seq: Int64,
+        limit: Int,
+        in db: Database
+    ) throws -> [PendingRow] {
+        let cursor = try Row.fetchCursor(
+            db.cachedStatement(
+                sql: """
+                    SELECT \(columns) FROM outbox NOT INDEXED
+                    WHERE seq > ? AND transport = ? AND \(pending) ORDER BY seq LIMIT ?
+                    """
+            ),
+            arguments: [seq, transport.rawValue, limit]
+        )
+        var rows: [PendingRow] = []
+        while let row = try cursor.next() { rows.append(OutboxRow(row).pending) }
+        return rows
+    }
+
+    /// Unsent rows of one key from `seq` on, in order.
+    static func pendingRows(of key: OutboxKey, from seq: Int64, limit: Int, in db: Database) throws -> [PendingRow] {
+        let (target, routingKey) = key.destination.columns
+        let cursor = try Row.fetchCursor(
+            db.cachedStatement(
+                sql: """
+                    SELECT \(columns) FROM outbox INDEXED BY outbox_pending
+                    WHERE transport = ? AND subject = ? AND seq >= ? AND \(pending)
+                        AND target = ? AND routing_key IS ? ORDER BY seq LIMIT ?
+                    """
+            ),
+            arguments: [key.destination.transport.rawValue, key.subject, seq, target, routingKey, limit]
+        )
+        var rows: [PendingRow] = []
+        while let row = try cursor.next() { rows.append(OutboxRow(row).pending) }
+        return rows
+    }
+
+    /// The keys that a parked row blocks.
+    static func parkedKeys(_ transport: Transport, in db: Database) throws -> Set<OutboxKey> {
+        let rows = try Row.fetchAll(
+            db,
+            sql:
+                "SELECT DISTINCT target, routing_key, subject FROM outbox WHERE transport = ? AND parked_at IS NOT NULL",
+            arguments: [transport.rawValue]
+        )
+        return Set(
+            rows.map { row in
+                OutboxKey(Destination(target: row[0], routingKey: row[1]), subject: row[2])
+            }
+        )
+    }
+
+    /// Marks rows as published, or deletes them at once where nothing is retained.
+    static func markPublished(_ seqs: [Int64], at now: Timestamp, keep: Bool, in db: Database) throws {
+        // The confirm is a fact: it stands even if an operator parked the row meanwhile.
+        let statement = try db.cachedStatement(
+            sql: keep
+                ? """
+                UPDATE outbox SET published_at = ?, parked_at = NULL, parked_reason = NULL, next_attempt_at = NULL
+                WHERE seq = ? AND published_at IS NULL
+                """
+                : "DELETE FROM outbox WHERE ? IS NOT NULL AND seq = ?"
+        )
+        for seq in seqs {
+            statement.setUncheckedArguments([now.millisecondsSinceEpoch, seq])
+            try statement.execute()
+        }
+    }
+
+    static func recordFailure(
+        _ seq: Int64,
+        attempts: Int,
+        error: String,
+        nextAttemptAt: Timestamp,
+        in db: Database
+    ) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE outbox SET attempts = ?, last_error = ?, next_attempt_at = ? WHERE seq = ? AND published_at IS NULL
+                """
+        ).execute(arguments: [attempts, error.capped(atUTF8: 8192), nextAttemptAt.millisecondsSinceEpoch, seq])
+    }
+
+    /// - Returns: whether a row was parked.
+    @discardableResult
+    static func park(_ seq: Int64, attempts: Int?, reason: String, at now: Timestamp, in db: Database) throws -> Bool {
+        let reason = reason.capped(atUTF8: 8192)
+        try db.cachedStatement(
+            sql: """
+                UPDATE outbox SET parked_at = ?, parked_reason = ?, last_error = ?, attempts = coalesce(?, attempts),
+                    next_attempt_at = NULL
+                WHERE seq = ? AND published_at IS NULL AND parked_at IS NULL
+                """
+        ).execute(arguments: [now.millisecondsSinceEpoch, reason, reason, attempts, seq])
+        return db.changesCount > 0
+    }
+
+    /// Deletes published rows older than `cutoff`, looking at no more than `limit` rows after `seq`.
+    ///
+    /// - Returns: the last row looked at, and whether there may be more to delete.
+    static func purge(
+        after seq: Int64,
+        publishedBefore cutoff: Timestamp,
+        limit: Int,
+        in db: Database
+    ) throws -> (cursor: Int64, deleted: Int, hasMore: Bool) {
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: "SELECT seq, created_at, published_at FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
+            ),
+            arguments: [seq, limit]
+        )
+        var last = seq
+        var doomed: [Int64] = []
+        for row in rows {
+            // Rows are in order of creation: from here on all are too young. (A clock that stepped back only delays.)
+            if (row[1] as Int64) >= cutoff.millisecondsSinceEpoch {
+                return try delete(doomed, last, hasMore: false, in: db)
+            }
+            last = row[0]
+            if let published = row[2] as Int64?, published < cutoff.millisecondsSinceEpoch { doomed.append(last) }
+        }
+        return try delete(doomed, last, hasMore: rows.count == limit, in: db)
+    }
+
+    private static func delete(
+        _ seqs: [Int64],
+        _ last: Int64,
+        hasMore: Bool,
+        in db: Database
+    ) throws -> (cursor: Int64, deleted: Int, hasMore: Bool) {
+        let statement = try db.cachedStatement(sql: "DELETE FROM outbox WHERE seq = ?")
+        for seq in seqs { try statement.execute(arguments: [seq]) }
+        return (last, seqs.count, hasMore)
+    }
+}
+
+extension Destination {
+    /// As the columns `target` and `routing_key`.
+    var columns: (target: String, routingKey: String?) {
+        switch self {
+        case .exchange(let name, let key): (name, key)
+        case .topic(let name): (name, nil)
+        }
+    }
+
+    init(target: String, routingKey: String?) {
+        if let routingKey { self = .exchange(target, routingKey: routingKey) } else { self = .topic(target) }
+    }
+}

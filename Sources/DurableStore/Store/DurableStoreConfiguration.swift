@@ -1,0 +1,49 @@
+/// Where a store keeps its file and how much it holds in memory.
+public struct DurableStoreConfiguration: Sendable {
+    /// The database file; its folder exists. `nil` keeps everything in memory, for tests and simulations.
+    public var path: String?
+    /// The most units of work in one commit, at least 1.
+    public var maximumBatch: Int
+    /// The most units that wait for the writer; callers beyond it fail at once with `store-overloaded` (retryable).
+    public var maximumQueue: Int
+    /// The most connections that read at the same time.
+    public var maximumReaders: Int
+    /// How long SQLite waits for another process's lock, in milliseconds. There should be none: see ``InstanceLock``.
+    public var busyTimeoutMilliseconds: Int
+    /// The most rows, per transport, that a commit hands to the relay in memory; beyond it the relay reads the table.
+    public var maximumHandover: Int
+    /// Called at each step of a group commit, on the writer's thread. For crash tests: to throw is to fail there as the
+    /// disk would (the store then refuses further writes), to kill the process is to crash there.
+    public var onStep: (@Sendable (StoreStep) throws -> Void)?
+
+    /// Makes a configuration; see the properties.
+    public init(
+        path: String?,
+        maximumBatch: Int = 512,
+        maximumQueue: Int = 10_000,
+        maximumReaders: Int = 4,
+        busyTimeoutMilliseconds: Int = 5000,
+        maximumHandover: Int = 8192,
+        onStep: (@Sendable (StoreStep) throws -> Void)? = nil
+    ) {
+        self.path = path
+        self.maximumBatch = max(1, maximumBatch)
+        self.maximumQueue = max(1, maximumQueue)
+        self.maximumReaders = max(1, maximumReaders)
+        self.busyTimeoutMilliseconds = max(0, busyTimeoutMilliseconds)
+        self.maximumHandover = max(1, maximumHandover)
+        self.onStep = onStep
+    }
+}
+
+/// A point in a group commit at which a crash matters.
+public enum StoreStep: String, Sendable, CaseIterable {
+    /// Before `BEGIN`.
+    case beforeBegin = "before-begin"
+    /// After a unit ran and its savepoint was released.
+    case afterUnit = "after-unit"
+    /// All units ran; nothing is durable.
+    case beforeCommit = "before-commit"
+    /// Everything is durable; nobody has been told.
+    case afterCommit = "after-commit"
+}

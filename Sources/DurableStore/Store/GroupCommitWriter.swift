@@ -1,0 +1,265 @@
+import DequeModule
+import Dispatch
+import Foundation
+import GRDB
+import Messaging
+import Synchronization
+
+/// The one thread that writes: takes what waits, runs each unit in its savepoint, commits all of them with one fsync,
+/// then tells everyone.
+///
+/// ```
+/// open ──close()──► closing ──queue empty──► closed
+///   │ I/O error, damage
+///   └──► failed: every unit is refused with the failure that was met
+/// ```
+/// Units that came while a group was being committed form the next group, so groups grow with the load.
+final class GroupCommitWriter: Sendable {
+    private enum Status {
+        case open
+        case closing
+        case closed
+        case failed(Failure)
+    }
+
+    private struct State {
+        var status = Status.open
+        var queue = Deque<WriteJob>()
+        /// Whether the thread waits on the semaphore (and so must be signalled).
+        var isIdle = false
+        var closers: [@Sendable () -> Void] = []
+    }
+
+    private let state = Mutex(State())
+    private let semaphore = DispatchSemaphore(value: 0)
+    private let database: any DatabaseWriter
+    private let configuration: DurableStoreConfiguration
+    private let clock: any WallClock
+    private let afterCommit: @Sendable ([PendingRow]) -> Void
+
+    /// - Parameter afterCommit: gets the outbox rows of each committed group, in order, before anyone is told.
+    init(
+        database: any DatabaseWriter,
+        configuration: DurableStoreConfiguration,
+        clock: any WallClock,
+        afterCommit: @escaping @Sendable ([PendingRow]) -> Void
+    ) {
+        self.database = database
+        self.configuration = configuration
+        self.clock = clock
+        self.afterCommit = afterCommit
+    }
+
+    /// Starts the thread.
+    ///
+    /// - Parameter makeContext: called on that thread, which owns what it returns.
+    func start(makeContext: @escaping @Sendable () -> GroupContext) {
+        let thread = Thread { self.loop(makeContext()) }
+        thread.name = "store-writer"
+        thread.stackSize = 4 << 20
+        thread.start()
+    }
+
+    /// Adds units at the end of the queue, together. Those that find no room or no open store fail at once.
+    func enqueue(_ jobs: [WriteJob]) {
+        let (accepted, refusal, wake) = state.withLock { state -> (Int, Failure?, Bool) in
+            switch state.status {
+            case .open: break
+            case .closing, .closed: return (0, .storeClosed, false)
+            case .failed(let failure): return (0, failure, false)
+            }
+            let room = min(jobs.count, max(0, configuration.maximumQueue - state.queue.count))
+            state.queue.append(contentsOf: jobs.prefix(room))
+            let wake = state.isIdle && room > 0
+            if wake { state.isIdle = false }
+            return (room, room < jobs.count ? .storeOverloaded : nil, wake)
+        }
+        if wake { semaphore.signal() }
+        if let refusal {
+            for job in jobs.dropFirst(accepted) { job.finish(groupFailure: refusal) }
+        }
+    }
+
+    /// Refuses new units, finishes the queued ones, closes the connections; `done` runs when that is over.
+    func close(_ done: @escaping @Sendable () -> Void) {
+        enum Next { case wait, wake, done }
+        let next = state.withLock { state -> Next in
+            if case .closed = state.status { return .done }
+            state.closers.append(done)
+            switch state.status {
+            case .open: state.status = .closing
+            case .closing, .closed, .failed: break
+            }
+            guard state.isIdle else { return .wait }
+            state.isIdle = false
+            return .wake
+        }
+        switch next {
+        case .wait: break
+        case .wake: semaphore.signal()
+        case .done: done()
+        }
+    }
+
+    /// The failure after which the store refuses writes, if there was one.
+    var failure: Failure? {
+        state.withLock { state in
+            if case .failed(let failure) = state.status { failure } else { nil }
+        }
+    }
+
+    /// Units that wait for the writer.
+    var queueDepth: Int { state.withLock { $0.queue.count } }
+
+    private func loop(_ context: GroupContext) {
+        var group: [WriteJob] = []
+        while true {
+            group.removeAll(keepingCapacity: true)
+            let (mustClose, refusal) = state.withLock { state -> (Bool, Failure?) in
+                let count = min(configuration.maximumBatch, state.queue.count)
+                group.append(contentsOf: state.queue.prefix(count))
+                state.queue.removeFirst(count)
+                if case .failed(let failure) = state.status {
+                    return (!state.closers.isEmpty && group.isEmpty, failure)
+                }
+                if case .closing = state.status { return (group.isEmpty, nil) }
+                return (false, nil)
+            }
+            if mustClose { break }
+            if group.isEmpty {
+                // Another unit may have come since: only under the lock is the queue known to be empty.
+                let idle = state.withLock { state -> Bool in
+                    state.isIdle = state.queue.isEmpty && state.closers.isEmpty
+                    return state.isIdle
+                }
+                if idle { semaphore.wait() }
+            } else if let refusal {
+                for job in group { job.finish(groupFailure: refusal) }
+            } else {
+                commit(group, context)
+            }
+        }
+        try? database.close()
+        let closers = state.withLock { state in
+            state.status = .closed
+            defer { state.closers = [] }
+            return state.closers
+        }
+        for closer in closers { closer() }
+    }
+
+    private func commit(_ group: [WriteJob], _ context: GroupContext) {
+        context.reset()
+        do {
+            try database.writeWithoutTransaction { db in try runAndCommit(group, context, db) }
+        } catch {
+            let failure = Failure(classifyingStoreError: error)
+            if failure.failureClass == .fatal {
+                state.withLock { state in
+                    if case .closing = state.status { return }
+                    state.status = .failed(failure)
+                }
+            }
+            for job in group { job.finish(groupFailure: failure) }
+            return
+        }
+        if !context.handover.isEmpty { afterCommit(context.handover) }
+        for action in context.actions { action() }
+        for job in group { job.finish(groupFailure: nil) }
+    }
+
+    /// - Throws: when nothing of the group is committed, or nobody knows.
+    private func runAndCommit(_ group: [WriteJob], _ context: GroupContext, _ db: Database) throws {
+        try configuration.onStep?(.beforeBegin)
+        try db.beginTransaction(.immediate)
+        do {
+            let statements = try UnitStatements(db)
+            for job in group {
+                try run(job, context, statements, db)
+                try configuration.onStep?(.afterUnit)
+            }
+            try configuration.onStep?(.beforeCommit)
+            try db.commit()
+        } catch {
+            if db.isInsideTransaction { try? db.rollback() }
+            throw error
+        }
+        try configuration.onStep?(.afterCommit)
+    }
+
+    private struct UnitStatements {
+        let begin: Statement
+        let undo: Statement
+        let release: Statement
+
+        init(_ db: Database) throws {
+            begin = try db.cachedStatement(sql: "SAVEPOINT store_unit")
+            undo = try db.cachedStatement(sql: "ROLLBACK TO store_unit")
+            release = try db.cachedStatement(sql: "RELEASE store_unit")
+        }
+    }
+
+    /// - Throws: only when the whole group is lost.
+    private func run(_ job: WriteJob, _ context: GroupContext, _ statements: UnitStatements, _ db: Database) throws {
+        try statements.begin.execute()
+        let mark = context.mark()
+        let transaction = Transaction(db: db, now: clock.now(), group: context)
+        do {
+            try job.run(transaction)
+            if job.isRehearsal {
+                context.truncate(to: mark)
+                try undo(statements, db)
+            }
+        } catch {
+            try undoFailed(error, context, mark, statements, db)
+            if let failure = Failure.ofStore(error) {
+                job.fail(failure)
+            } else {
+                do {
+                    try job.recover(from: error, transaction)
+                } catch let second {
+                    try undoFailed(second, context, mark, statements, db)
+                    job.fail(Failure.ofStore(second) ?? second)
+                }
+            }
+        }
+        guard db.isInsideTransaction else { throw Failure.transactionEnded }
+        try statements.release.execute()
+    }
+
+    private func undoFailed(
+        _ error: any Error,
+        _ context: GroupContext,
+        _ mark: (handover: Int, actions: Int),
+        _ statements: UnitStatements,
+        _ db: Database
+    ) throws {
+        context.truncate(to: mark)
+        // Errors such as a full disk may roll the whole transaction back, https://www.sqlite.org/lang_transaction.html
+        // section 3: then the units before this one are gone as well.
+        guard db.isInsideTransaction else { throw error is DatabaseError ? error : Failure.transactionEnded }
+        if let database = error as? DatabaseError, Failure(classifyingStoreError: database).failureClass == .fatal {
+            throw database
+        }
+        try undo(statements, db)
+    }
+
+    private func undo(_ statements: UnitStatements, _ db: Database) throws {
+        guard db.isInsideTransaction else { throw Failure.transactionEnded }
+        try statements.undo.execute()
+    }
+}
+
+extension Failure {
+    static let storeClosed = Failure(.interrupted, code: "store-closed", "The store is closed.")
+    static let storeOverloaded = Failure(
+        .retryable,
+        code: "store-overloaded",
+        "Too many units of work wait for the writer."
+    )
+    static let transactionEnded = Failure(
+        .fatal,
+        code: "store-transaction-ended",
+        "A unit of work ended the transaction that it shares with others."
+    )
+}

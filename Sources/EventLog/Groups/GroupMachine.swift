@@ -1,0 +1,216 @@
+import NIOCore
+
+/// One consumer group of the classic protocol, as a pure state machine: inputs with the time, actions out.
+///
+/// ```
+///              first member joins                all joined, or time is up
+///   empty ───────────────────────► preparing ───────────────────────────► completing
+///     ▲                              ▲    │  nobody left                     │
+///     └──────────────────────────────┼────┘                leader's sync    │
+///                                    │      member joins,                   ▼
+///                                    └──── changes, leaves or expires ── stable
+/// ```
+///
+/// Rules follow Apache Kafka's group coordinator. A generation never goes back, also not across restarts: the machine
+/// asks for it to be persisted before the answers of a finished rebalance go out.
+struct GroupMachine: Sendable {
+    enum Phase: String, Sendable {
+        /// No members; committed offsets may exist. Can go to: preparing.
+        case empty = "Empty"
+        /// Waiting for members to (re)join. Can go to: completing, empty.
+        case preparing = "PreparingRebalance"
+        /// Waiting for the leader's assignment. Can go to: stable, preparing.
+        case completing = "CompletingRebalance"
+        /// Everyone has an assignment. Can go to: preparing.
+        case stable = "Stable"
+    }
+
+    /// Names a request that waits for its answer.
+    typealias Ticket = UInt64
+
+    struct Member: Sendable {
+        var id: String
+        var instanceId: String?
+        var clientId: String
+        var clientHost: String
+        var sessionTimeoutMs: Int64
+        var rebalanceTimeoutMs: Int64
+        var protocols: [JoinGroupRequest.GroupProtocol]
+        var assignment = ByteBuffer()
+        /// When the member is given up, unless it waits for an answer of ours.
+        var deadline: Int64
+        var joinTicket: Ticket?
+        var syncTicket: Ticket?
+
+        /// Votes for the first of its protocols that everyone has.
+        func vote(among candidates: Set<String>) -> String? {
+            protocols.first { candidates.contains($0.name) }?.name
+        }
+
+        func metadata(_ name: String) -> ByteBuffer {
+            protocols.first { $0.name == name }?.metadata ?? ByteBuffer()
+        }
+
+        var metadataSize: Int { protocols.reduce(0) { $0 + $1.metadata.readableBytes + $1.name.utf8.count } }
+    }
+
+    enum Action: Sendable {
+        case answerJoin(Ticket, JoinGroupResponse)
+        case answerSync(Ticket, SyncGroupResponse)
+        /// To be made durable before the answers in the same list go out.
+        case persistGeneration(Int32)
+    }
+
+    struct Limits: Sendable {
+        var minSessionTimeoutMs: Int64 = 6000
+        var maxSessionTimeoutMs: Int64 = 1_800_000
+        var maxMembers = 1000
+        /// Bytes of protocols' metadata and assignments that one member may bring.
+        var maxMemberBytes = 1 << 20
+        /// How long a new group waits for more members before its first rebalance ends.
+        var initialRebalanceDelayMs: Int64 = 0
+    }
+
+    let groupId: String
+    let limits: Limits
+    var phase = Phase.empty
+    var generation: Int32
+    var protocolType: String?
+    var protocolName: String?
+    var leader: String?
+    /// In order of joining.
+    var members: [Member] = []
+    /// Ids that were given out with MEMBER_ID_REQUIRED, and when they lapse.
+    var pendingMembers: [String: Int64] = [:]
+    /// Instance id to member id.
+    var staticMembers: [String: String] = [:]
+    /// When the preparing phase ends at the latest.
+    var rebalanceDeadline: Int64?
+    /// When members that have not asked for their assignment are given up.
+    var syncDeadline: Int64?
+    /// Whether the preparing phase waits for more members of a new group, however many are there.
+    var isInitialDelay = false
+    /// Since when the group is empty, for the retention of its offsets.
+    var emptySince: Int64
+
+    init(groupId: String, generation: Int32, limits: Limits, now: Int64) {
+        self.groupId = groupId
+        self.generation = generation
+        self.limits = limits
+        emptySince = now
+    }
+
+    func position(_ memberId: String) -> Int? { members.firstIndex { $0.id == memberId } }
+
+    /// The next time at which ``expire(now:)`` has something to do.
+    var nextDeadline: Int64? {
+        var deadline = pendingMembers.values.min()
+        for member in members where member.joinTicket == nil && member.syncTicket == nil {
+            deadline = min(deadline ?? member.deadline, member.deadline)
+        }
+        if phase == .preparing, let rebalanceDeadline { deadline = min(deadline ?? rebalanceDeadline, rebalanceDeadline) }
+        if phase == .completing || phase == .stable, let syncDeadline {
+            deadline = min(deadline ?? syncDeadline, syncDeadline)
+        }
+        return deadline
+    }
+
+    // MARK: Heartbeat
+
+    mutating func heartbeat(_ request: HeartbeatRequest, now: Int64) -> ErrorCode {
+        let error = validate(
+            memberId: request.memberId, instanceId: request.groupInstanceId, generation: request.generation)
+        guard error == .none, let place = position(request.memberId) else { return error }
+        members[place].deadline = now + members[place].sessionTimeoutMs
+        return phase == .preparing ? .rebalanceInProgress : .none
+    }
+
+    /// The checks that heartbeat, sync and commit share.
+    func validate(memberId: String, instanceId: String?, generation wanted: Int32) -> ErrorCode {
+        if phase == .empty { return .unknownMemberId }
+        if let instanceId {
+            guard let current = staticMembers[instanceId] else { return .unknownMemberId }
+            if current != memberId { return .fencedInstanceId }
+        }
+        guard position(memberId) != nil else { return .unknownMemberId }
+        return wanted == generation ? .none : .illegalGeneration
+    }
+
+    // MARK: Committing offsets
+
+    /// Whether a commit is allowed; a member's commit also counts as a sign of life.
+    mutating func allowCommit(_ request: OffsetCommitRequest, now: Int64) -> ErrorCode {
+        if request.generation < 0, phase == .empty { return .none }
+        if request.generation < 0, request.memberId.isEmpty, request.groupInstanceId == nil { return .unknownMemberId }
+        let error = validate(
+            memberId: request.memberId, instanceId: request.groupInstanceId, generation: request.generation)
+        guard error == .none, let place = position(request.memberId) else { return error }
+        members[place].deadline = now + members[place].sessionTimeoutMs
+        return phase == .completing ? .rebalanceInProgress : .none
+    }
+
+    // MARK: Leaving
+
+    /// Takes one member out.
+    mutating func leave(_ member: LeaveGroupRequest.Member, now: Int64, actions: inout [Action]) -> ErrorCode {
+        var memberId = member.memberId
+        if let instanceId = member.groupInstanceId {
+            guard let current = staticMembers[instanceId] else { return .unknownMemberId }
+            if !memberId.isEmpty, memberId != current { return .fencedInstanceId }
+            memberId = current
+        }
+        if pendingMembers.removeValue(forKey: memberId) != nil {
+            tryToComplete(now: now, actions: &actions)
+            return .none
+        }
+        guard position(memberId) != nil else { return .unknownMemberId }
+        remove(memberId, error: .unknownMemberId, now: now, actions: &actions)
+        return .none
+    }
+
+    /// Removes a member, answers what it waits for, and rebalances the rest.
+    mutating func remove(_ memberId: String, error: ErrorCode, now: Int64, actions: inout [Action]) {
+        guard let place = position(memberId) else { return }
+        let member = members.remove(at: place)
+        if let instanceId = member.instanceId, staticMembers[instanceId] == memberId { staticMembers[instanceId] = nil }
+        answerWaiting(member, error: error, actions: &actions)
+        if leader == memberId { leader = members.first?.id }
+        switch phase {
+        case .stable, .completing: prepareRebalance(now: now, actions: &actions)
+        case .preparing: tryToComplete(now: now, actions: &actions)
+        case .empty: break
+        }
+    }
+
+    func answerWaiting(_ member: Member, error: ErrorCode, actions: inout [Action]) {
+        if let ticket = member.joinTicket {
+            actions.append(.answerJoin(ticket, JoinGroupResponse(error: error, memberId: member.id)))
+        }
+        if let ticket = member.syncTicket { actions.append(.answerSync(ticket, SyncGroupResponse(error: error))) }
+    }
+
+    // MARK: Time
+
+    /// Gives up members and ends phases whose time has come.
+    mutating func expire(now: Int64) -> [Action] {
+        var actions: [Action] = []
+        let lapsed = pendingMembers.filter { $0.value <= now }
+        for id in lapsed.keys { pendingMembers[id] = nil }
+        if !lapsed.isEmpty { tryToComplete(now: now, actions: &actions) }
+        if let deadline = syncDeadline, deadline <= now, phase == .completing || phase == .stable {
+            syncDeadline = nil
+            if phase == .completing {
+                // Whoever asked for its assignment keeps its place; the others had their time.
+                for id in members.filter({ $0.syncTicket == nil }).map(\.id) {
+                    remove(id, error: .unknownMemberId, now: now, actions: &actions)
+                }
+            }
+        }
+        let expired = members.filter { $0.deadline <= now && $0.joinTicket == nil && $0.syncTicket == nil }
+        for member in expired { remove(member.id, error: .unknownMemberId, now: now, actions: &actions) }
+        if phase == .preparing, let deadline = rebalanceDeadline, deadline <= now {
+            completeJoin(now: now, actions: &actions)
+        }
+        return actions
+    }
+}

@@ -1,0 +1,67 @@
+import NIOCore
+import Synchronization
+
+extension Broker {
+    func joinGroup(_ request: JoinGroupRequest, _ responder: Responder) {
+        let context = responder.context
+        groups.join(request, version: context.version, clientId: context.clientId, host: context.host) { response in
+            responder.send(response)
+        }
+    }
+
+    func syncGroup(_ request: SyncGroupRequest, _ responder: Responder) {
+        groups.sync(request) { responder.send($0) }
+    }
+
+    func heartbeat(_ request: HeartbeatRequest, _ responder: Responder) {
+        responder.send(HeartbeatResponse(error: groups.heartbeat(request)))
+    }
+
+    func leaveGroup(_ request: LeaveGroupRequest, _ responder: Responder) {
+        var response = groups.leave(request)
+        // Before version 3 there is one member, whose error is the answer's.
+        if responder.context.version < 3 { response.error = response.members.first?.error ?? .none }
+        responder.send(response)
+    }
+
+    func offsetCommit(_ request: OffsetCommitRequest, _ responder: Responder) {
+        let store = store
+        groups.commit(request, exists: { store.partition($0, $1) != nil }) { responder.send($0) }
+    }
+
+    func offsetFetch(_ request: OffsetFetchRequest, _ responder: Responder) {
+        responder.send(OffsetFetchResponse(groups: request.groups.map { groups.fetchOffsets($0) }))
+    }
+
+    func describeGroups(_ request: DescribeGroupsRequest, _ responder: Responder) {
+        responder.send(DescribeGroupsResponse(groups: request.groups.map { groups.describe($0) }))
+    }
+
+    func listGroups(_ request: ListGroupsRequest, _ responder: Responder) {
+        responder.send(ListGroupsResponse(groups: groups.list(states: request.statesFilter)))
+    }
+
+    func deleteGroups(_ request: DeleteGroupsRequest, _ responder: Responder) {
+        guard !request.groups.isEmpty else { return responder.send(DeleteGroupsResponse()) }
+        let results = Mutex(
+            (response: DeleteGroupsResponse(results: request.groups.map { .init(groupId: $0) }), missing: request.groups.count))
+        let box = SharedBox(results)
+        for (place, group) in request.groups.enumerated() {
+            groups.delete(group) { error in
+                let finished = box.value.withLock { state -> DeleteGroupsResponse? in
+                    state.response.results[place].error = error
+                    state.missing -= 1
+                    return state.missing == 0 ? state.response : nil
+                }
+                if let finished { responder.send(finished) }
+            }
+        }
+    }
+}
+
+/// Carries a value that cannot be copied (a lock) into several closures.
+final class SharedBox<Value: ~Copyable & Sendable>: Sendable {
+    let value: Value
+
+    init(_ value: consuming Value) { self.value = value }
+}

@@ -1,0 +1,100 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+
+/// The small HTTP listener: `/health/live`, `/health/ready` and `/metrics`. Answers one request per connection.
+final class HTTPProbe: Sendable {
+    let channel: any Channel
+    var port: Int? { channel.localAddress?.port }
+    private let source: SharedBox<Mutex<Broker?>>
+
+    private init(channel: any Channel, source: SharedBox<Mutex<Broker?>>) {
+        self.channel = channel
+        self.source = source
+    }
+
+    /// Listens where the configuration says; nil when it says nowhere.
+    static func bind(_ configuration: EventLogConfiguration, group: any EventLoopGroup) async throws -> HTTPProbe? {
+        guard let host = configuration.metricsHost else { return nil }
+        let source = SharedBox(Mutex<Broker?>(nil))
+        let channel = try await ServerBootstrap(group: group)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
+                    try channel.pipeline.syncOperations.addHandler(IdleStateHandler(readTimeout: .seconds(10)))
+                    try channel.pipeline.syncOperations.addHandler(ProbeHandler(source: source))
+                }
+            }
+            .bind(host: host, port: configuration.metricsPort).get()
+        return HTTPProbe(channel: channel, source: source)
+    }
+
+    /// From now on the server is ready.
+    func ready(_ broker: Broker) { source.value.withLock { $0 = broker } }
+}
+
+/// Confined to its channel's event loop.
+private final class ProbeHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let source: SharedBox<Mutex<Broker?>>
+    private var head: HTTPRequestHead?
+
+    init(source: SharedBox<Mutex<Broker?>>) { self.source = source }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): self.head = head
+        // Bodies are not wanted and not kept.
+        case .body: break
+        case .end:
+            guard let head else { return }
+            self.head = nil
+            answer(head, context: context)
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    private func answer(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
+        let broker = source.value.withLock { $0 }
+        let path = head.uri.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "/"
+        var status = HTTPResponseStatus.ok
+        var type = "application/json"
+        var text = ""
+        switch (head.method, path) {
+        case (.GET, "/health/live"), (.HEAD, "/health/live"):
+            text = "{\"status\":\"live\"}\n"
+        case (.GET, "/health/ready"), (.HEAD, "/health/ready"):
+            status = broker == nil ? .serviceUnavailable : .ok
+            text = broker == nil ? "{\"status\":\"recovering\"}\n" : "{\"status\":\"ready\"}\n"
+        case (.GET, "/metrics"):
+            type = "text/plain; version=0.0.4"
+            text = broker.map { MetricsPage.render($0) } ?? ""
+        case (.GET, _), (.HEAD, _):
+            status = .notFound
+            text = "{\"status\":404,\"title\":\"Not Found\"}\n"
+        default:
+            status = .methodNotAllowed
+            text = "{\"status\":405,\"title\":\"Method Not Allowed\"}\n"
+        }
+        let body = ByteBuffer(string: text)
+        var headers = HTTPHeaders()
+        headers.add(name: "content-type", value: type)
+        headers.add(name: "content-length", value: "\(body.readableBytes)")
+        headers.add(name: "connection", value: "close")
+        context.write(wrapOutboundOut(.head(.init(version: .http1_1, status: status, headers: headers))), promise: nil)
+        if head.method != .HEAD { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        let channel = context.channel
+        promise.futureResult.whenComplete { _ in channel.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
+    }
+}

@@ -1,0 +1,162 @@
+import Logging
+import NIOCore
+
+extension Broker {
+    func metadata(_ request: MetadataRequest, _ responder: Responder) {
+        guard let wanted = request.topics else {
+            return responder.send(metadataResponse(store.topics.map { describe($0) }))
+        }
+        let mayCreate = configuration.autoCreateTopics && request.allowAutoTopicCreation
+        let missing = wanted.compactMap(\.name).filter {
+            store.topic($0) == nil && LogStore.problem(withName: $0) == nil
+        }
+        guard mayCreate, !missing.isEmpty else {
+            return responder.send(metadataResponse(wanted.map { lookUp($0) }))
+        }
+        administrate(responder) { [self] in
+            for name in missing where store.topic(name) == nil {
+                guard !store.exceedsLimit(adding: Int(configuration.defaultPartitions)) else { continue }
+                do throws(StorageError) {
+                    _ = try store.createTopic(
+                        name, partitionCount: configuration.defaultPartitions, overrides: [:])
+                    logger.info("Created a topic on demand", metadata: ["topic": "\(name)"])
+                } catch {
+                    logger.error(
+                        "Could not create a topic", metadata: ["topic": "\(name)", "error": "\(error)"])
+                }
+            }
+            responder.send(metadataResponse(wanted.map { lookUp($0) }))
+        }
+    }
+
+    private func lookUp(_ wanted: MetadataRequest.Topic) -> MetadataResponse.Topic {
+        if let name = wanted.name {
+            if LogStore.problem(withName: name) != nil {
+                return MetadataResponse.Topic(error: .invalidTopic, name: name)
+            }
+            return store.topic(name).map { describe($0) }
+                ?? MetadataResponse.Topic(error: .unknownTopicOrPartition, name: name)
+        }
+        return store.topic(id: wanted.id).map { describe($0) }
+            ?? MetadataResponse.Topic(error: .unknownTopicId, id: wanted.id)
+    }
+
+    private func describe(_ topic: Topic) -> MetadataResponse.Topic {
+        MetadataResponse.Topic(
+            name: topic.name, id: topic.id,
+            partitions: topic.partitions.map { partition in
+                MetadataResponse.Partition(
+                    index: partition.index, leaderId: LogStore.nodeId, leaderEpoch: store.leaderEpoch,
+                    replicas: [LogStore.nodeId], inSyncReplicas: [LogStore.nodeId])
+            })
+    }
+
+    private var brokerEntry: BrokerEntry {
+        let address = address
+        return BrokerEntry(nodeId: LogStore.nodeId, host: address.host, port: Int32(clamping: address.port))
+    }
+
+    private func metadataResponse(_ topics: [MetadataResponse.Topic]) -> MetadataResponse {
+        MetadataResponse(
+            brokers: [brokerEntry], clusterId: store.clusterId, controllerId: LogStore.nodeId, topics: topics)
+    }
+
+    func describeCluster(_ responder: Responder) {
+        responder.send(
+            DescribeClusterResponse(
+                clusterId: store.clusterId, controllerId: LogStore.nodeId, brokers: [brokerEntry]))
+    }
+
+    func findCoordinator(_ request: FindCoordinatorRequest, _ responder: Responder) {
+        let address = address
+        responder.send(
+            FindCoordinatorResponse(
+                coordinators: request.keys.map { key in
+                    guard request.keyType == FindCoordinatorRequest.groupKeyType else {
+                        return .init(key: key, error: .invalidRequest, errorMessage: "Only groups have a coordinator here.")
+                    }
+                    return .init(
+                        key: key, nodeId: LogStore.nodeId, host: address.host, port: Int32(clamping: address.port))
+                }))
+    }
+
+    // MARK: Looking up offsets
+
+    func listOffsets(_ request: ListOffsetsRequest, _ responder: Responder) {
+        let readsFiles = request.topics.contains { topic in
+            topic.partitions.contains {
+                $0.timestamp != ListOffsetsRequest.latest && $0.timestamp != ListOffsetsRequest.earliest
+            }
+        }
+        guard readsFiles else { return responder.send(listOffsetsResponse(request, version: responder.context.version)) }
+        readFiles(responder) { [self] in
+            responder.send(listOffsetsResponse(request, version: responder.context.version))
+        }
+    }
+
+    private func listOffsetsResponse(_ request: ListOffsetsRequest, version: Int16) -> ListOffsetsResponse {
+        ListOffsetsResponse(
+            topics: request.topics.map { topic in
+                ListOffsetsResponse.Topic(
+                    name: topic.name,
+                    partitions: topic.partitions.map { offsetAnswer(topic.name, $0, version: version) })
+            })
+    }
+
+    private func offsetAnswer(
+        _ topic: String, _ partition: ListOffsetsRequest.Partition, version: Int16
+    ) -> ListOffsetsResponse.Partition {
+        var answer = ListOffsetsResponse.Partition(index: partition.index)
+        guard let log = store.partition(topic, partition.index) else {
+            answer.error = .unknownTopicOrPartition
+            return answer
+        }
+        answer.error = checkEpoch(partition.currentLeaderEpoch)
+        guard answer.error == .none else { return answer }
+        let bounds = log.bounds
+        do throws(StorageError) {
+            switch partition.timestamp {
+            case ListOffsetsRequest.latest: answer.offset = bounds.highWatermark
+            case ListOffsetsRequest.earliest: answer.offset = bounds.logStart
+            case ListOffsetsRequest.maxTimestamp where version >= 7:
+                if let record = try log.lookUpMaxTimestamp() {
+                    answer.offset = record.offset
+                    answer.timestamp = record.timestamp
+                }
+            default:
+                if let record = try log.lookUp(timestamp: partition.timestamp) {
+                    answer.offset = record.offset
+                    answer.timestamp = record.timestamp
+                }
+            }
+        } catch {
+            logger.error("A lookup by time failed", metadata: ["error": "\(error)"])
+            answer.error = .storageError
+        }
+        if answer.offset >= 0 { answer.leaderEpoch = store.leaderEpoch }
+        if version == 0, answer.offset >= 0 { answer.oldStyleOffsets = [answer.offset] }
+        return answer
+    }
+
+    func offsetForLeaderEpoch(_ request: OffsetForLeaderEpochRequest, _ responder: Responder) {
+        responder.send(
+            OffsetForLeaderEpochResponse(
+                topics: request.topics.map { topic in
+                    OffsetForLeaderEpochResponse.Topic(
+                        name: topic.name,
+                        partitions: topic.partitions.map { partition in
+                            var answer = OffsetForLeaderEpochResponse.Partition(index: partition.index)
+                            guard let log = store.partition(topic.name, partition.index) else {
+                                answer.error = .unknownTopicOrPartition
+                                return answer
+                            }
+                            answer.error = checkEpoch(partition.currentLeaderEpoch)
+                            if answer.error == .none, let end = log.end(ofEpoch: partition.leaderEpoch) {
+                                answer.leaderEpoch = end.epoch
+                                answer.endOffset = end.offset
+                            }
+                            return answer
+                        })
+                }))
+    }
+}

@@ -1,0 +1,115 @@
+import Logging
+import NIOCore
+import Synchronization
+
+extension Broker {
+    /// Collects the outcomes of a produce request's partitions.
+    private final class Collector: Sendable {
+        private struct State {
+            var response: ProduceResponse
+            var missing: Int
+            var mustClose = false
+        }
+
+        private let state: Mutex<State>
+
+        init(_ request: ProduceRequest) {
+            let topics = request.topics.map { topic in
+                ProduceResponse.Topic(
+                    name: topic.name, partitions: topic.partitions.map { .init(index: $0.index) })
+            }
+            let count = request.topics.reduce(0) { $0 + $1.partitions.count }
+            // One more, so that nothing is sent before every partition was looked at.
+            state = Mutex(State(response: ProduceResponse(topics: topics), missing: count + 1))
+        }
+
+        /// Notes an outcome; the last call answers the request.
+        func note(
+            _ responder: Responder, acks: Int16, close: Bool = false,
+            _ change: (inout ProduceResponse) -> Void = { _ in }
+        ) {
+            let finished = state.withLock { state -> (ProduceResponse, Bool)? in
+                change(&state.response)
+                state.missing -= 1
+                state.mustClose = state.mustClose || close
+                return state.missing == 0 ? (state.response, state.mustClose) : nil
+            }
+            guard let (response, mustClose) = finished else { return }
+            if mustClose { return responder.close() }
+            guard acks == 0 else { return responder.send(response) }
+            // Without acknowledgements, closing is the only way to tell of an error.
+            let failed = response.topics.contains { $0.partitions.contains { $0.error != .none } }
+            if failed { responder.close() } else { responder.sendNothing() }
+        }
+    }
+
+    func produce(_ request: ProduceRequest, _ responder: Responder) {
+        let collector = Collector(request)
+        let acks = request.acks
+        for (place, topic) in request.topics.enumerated() {
+            for (index, partition) in topic.partitions.enumerated() {
+                @Sendable func refuse(_ code: ErrorCode, _ message: String? = nil) {
+                    metrics.refusedBatches.add(1)
+                    collector.note(responder, acks: acks) { response in
+                        response.topics[place].partitions[index].error = code
+                        response.topics[place].partitions[index].errorMessage = message
+                    }
+                }
+                guard responder.context.row.served.contains(responder.context.version) else {
+                    refuse(.unsupportedVersion)
+                    continue
+                }
+                guard (-1...1).contains(acks) else {
+                    refuse(.invalidRequiredAcks)
+                    continue
+                }
+                guard request.transactionalId == nil else {
+                    refuse(.invalidRequest, "transactions are not supported")
+                    continue
+                }
+                guard let log = store.partition(topic.name, partition.index) else {
+                    refuse(.unknownTopicOrPartition)
+                    continue
+                }
+                guard let records = partition.records else {
+                    refuse(.invalidRecord, "there are no records")
+                    continue
+                }
+                switch BatchCheck.produced(records, maxBytes: log.settings.maxMessageBytes) {
+                case .failure(let refusal): refuse(refusal.code, refusal.reason)
+                case .success(let header):
+                    log.append(records, header: header) { [log] outcome in
+                        switch outcome {
+                        case .refused(let code): refuse(code)
+                        case .lost: collector.note(responder, acks: acks, close: true)
+                        case .appended(let baseOffset, let appendTime):
+                            let start = log.bounds.logStart
+                            collector.note(responder, acks: acks) { response in
+                                response.topics[place].partitions[index].baseOffset = baseOffset
+                                response.topics[place].partitions[index].logAppendTimeMs = appendTime
+                                response.topics[place].partitions[index].logStartOffset = start
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        collector.note(responder, acks: acks)
+    }
+
+    func initProducerId(_ request: InitProducerIdRequest, _ responder: Responder) {
+        guard request.transactionalId == nil else {
+            return responder.send(InitProducerIdResponse(error: .invalidRequest))
+        }
+        // A producer that comes with an id (KIP-360) gets a new one too: ids cost nothing and never repeat.
+        if let id = store.takeProducerId() { return responder.send(InitProducerIdResponse(producerId: id)) }
+        administrate(responder) { [self] in
+            do throws(StorageError) {
+                responder.send(InitProducerIdResponse(producerId: try store.reserveProducerId()))
+            } catch {
+                logger.error("Could not reserve producer ids", metadata: ["error": "\(error)"])
+                responder.send(InitProducerIdResponse(error: .coordinatorNotAvailable))
+            }
+        }
+    }
+}

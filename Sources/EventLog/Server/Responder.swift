@@ -1,0 +1,88 @@
+import NIOCore
+
+/// What a request's header and connection tell.
+struct RequestContext: Sendable {
+    let row: ApiVersionRow
+    let version: Int16
+    let correlationId: Int32
+    let clientId: String
+    let host: String
+}
+
+/// The one answer to one request. Called once, on any thread.
+struct Responder: Sendable {
+    enum Answer: Sendable {
+        /// Buffers to write, and what to do when they are written or given up.
+        case frame([ByteBuffer], onWritten: (@Sendable () -> Void)?)
+        /// Nothing is to be written (a producer that wants no acknowledgement).
+        case nothing
+        case close
+    }
+
+    let context: RequestContext
+    let deliver: @Sendable (Answer) -> Void
+
+    func send<Message: WireStruct>(_ message: Message, onWritten: (@Sendable () -> Void)? = nil) {
+        let frame = Self.frame(message, row: context.row, version: context.version, correlationId: context.correlationId)
+        deliver(.frame(frame, onWritten: onWritten))
+    }
+
+    func sendNothing() { deliver(.nothing) }
+
+    func close() { deliver(.close) }
+
+    /// A response with header and length.
+    static func frame<Message: WireStruct>(
+        _ message: Message, row: ApiVersionRow, version: Int16, correlationId: Int32
+    ) -> [ByteBuffer] {
+        var header = WireWriter(version: version, isFlexible: row.responseHeaderIsFlexible(version))
+        var length: Int32 = 0
+        var correlationId = correlationId
+        header.int32(&length)
+        header.int32(&correlationId)
+        header.tags()
+        var body = WireWriter(version: version, isFlexible: row.isFlexible(version))
+        body.message(message)
+        let bodySize = body.byteCount
+        var first = header.finishContiguous()
+        first.setInteger(Int32(clamping: first.readableBytes - 4 + bodySize), at: 0)
+        var chunks = body.finish()
+        if let small = chunks.first, small.readableBytes < WireWriter.copyLimit {
+            first.writeImmutableBuffer(small)
+            chunks[0] = first
+            return chunks
+        }
+        return [first] + chunks
+    }
+}
+
+/// The header of a request.
+struct RequestHeader: Sendable {
+    var key: Int16 = 0
+    var version: Int16 = 0
+    var correlationId: Int32 = 0
+    var clientId = ""
+
+    /// Reads the header from the start of a frame and leaves the frame at the body. The client id is never compact;
+    /// whether tagged fields follow depends on the API.
+    static func read(_ frame: inout ByteBuffer) throws(WireError) -> RequestHeader {
+        guard let key = frame.readInteger(as: Int16.self), let version = frame.readInteger(as: Int16.self),
+            let correlationId = frame.readInteger(as: Int32.self)
+        else { throw .truncated }
+        var header = RequestHeader(key: key, version: version, correlationId: correlationId)
+        let row = ApiTable.row(key: key)
+        let isFlexible = row.map { $0.advertised.contains(version) && $0.requestHeaderIsFlexible(version) } ?? false
+        if let row, !row.advertised.contains(version), row.key == .apiVersions { return header }
+        var reader = WireReader(frame, version: 0, isFlexible: false)
+        var clientId: String?
+        try reader.nullableString(&clientId)
+        header.clientId = clientId ?? ""
+        frame = reader.buffer
+        if isFlexible {
+            var tags = WireReader(frame, version: version, isFlexible: true)
+            try tags.tags()
+            frame = tags.buffer
+        }
+        return header
+    }
+}

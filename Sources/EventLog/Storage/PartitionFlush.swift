@@ -1,0 +1,268 @@
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// The flush job: at most one per partition at a time, on a flush thread.
+extension PartitionLog {
+    /// What one flush writes.
+    private struct Round {
+        var items: [Pending]
+        var bytes: Int
+        var active: SegmentEntry
+        var allocated: Int
+        var mustRoll: Bool
+    }
+
+    func scheduleFlush() {
+        environment.flushers.submit { [self] state in
+            if case .active = state { flush() } else { failPending(.lost(.storageError)) }
+        }
+    }
+
+    private func flush() {
+        guard let round = takeRound() else { return }
+        do {
+            var active = round.active
+            var allocated = round.allocated
+            if round.mustRoll {
+                active = try roll()
+                allocated = 0
+            }
+            if round.bytes > 0 {
+                try write(round, to: active, allocated: &allocated)
+            }
+            finish(round, allocated: allocated)
+        } catch {
+            fail(round, error)
+        }
+    }
+
+    private func takeRound() -> Round? {
+        let now = environment.now()
+        enum Step {
+            case work(Round)
+            case idle([@Sendable () -> Void])
+        }
+        let step = state.withLock { state -> Step in
+            guard !state.isOffline, !state.pending.isEmpty || state.rollRequested, let active = state.segments.last else {
+                state.isFlushing = false
+                let callbacks = state.onIdle
+                state.onIdle = []
+                return .idle(callbacks)
+            }
+            // As much as one write and the segment take, but at least one batch.
+            var bytes = 0
+            var count = 0
+            let firstSize = state.pending.first { $0.size > 0 }?.size ?? 0
+            let isAged = active.size > 0 && now - state.activeSince >= settings.segmentMs
+            let isFull = active.size > 0 && active.size + firstSize > settings.segmentBytes
+            let isFar = state.logEnd - active.segment.baseOffset > Int64(Int32.max)
+            let mustRoll = active.size > 0 && (isAged && firstSize > 0 || isFull || isFar || state.rollRequested)
+            state.rollRequested = false
+            let room = mustRoll ? settings.segmentBytes : settings.segmentBytes - active.size
+            for item in state.pending {
+                if bytes > 0, bytes + item.size > min(room, Self.maxFlushBytes) { break }
+                bytes += item.size
+                count += 1
+            }
+            let items = Array(state.pending.prefix(count))
+            state.pending.removeFirst(count)
+            return .work(
+                Round(items: items, bytes: bytes, active: active, allocated: state.allocated, mustRoll: mustRoll))
+        }
+        switch step {
+        case .work(let round): return round
+        case .idle(let callbacks):
+            for callback in callbacks { callback() }
+            return nil
+        }
+    }
+
+    /// Reserves space, writes everything in one gathering write, synchronises.
+    private func write(_ round: Round, to active: SegmentEntry, allocated: inout Int) throws(StorageError) {
+        let needed = active.size + round.bytes
+        if needed > allocated {
+            // Space grows with the segment, so that an idle partition costs a megabyte and a busy one few calls.
+            let step = min(max(active.size, 1 << 20), 32 << 20)
+            let target = max(needed, min(active.size + step, settings.segmentBytes))
+            do {
+                try active.segment.file.allocate(to: target)
+                allocated = target
+            } catch {
+                guard error.kind == .outOfSpace, target > needed else { throw error }
+                try active.segment.file.allocate(to: needed)
+                allocated = needed
+            }
+        }
+        let start = ContinuousClock.now
+        try active.segment.file.write(round.items.flatMap(\.parts), at: active.size)
+        try active.segment.file.synchronize()
+        environment.metrics.syncDuration.record(ContinuousClock.now - start)
+        environment.metrics.syncedBytes.add(round.bytes)
+    }
+
+    /// Publishes a durable round: watermark first, then answers, then waiters.
+    private func finish(_ round: Round, allocated: Int) {
+        let now = environment.now()
+        let waiters = state.withLock { state -> [FetchWaiter] in
+            state.allocated = allocated
+            if round.bytes > 0, var active = state.segments.last {
+                if active.size == 0 { state.activeSince = now }
+                for item in round.items {
+                    guard let header = item.header else { continue }
+                    state.activeIndex.add(header, baseOffset: active.segment.baseOffset, position: active.size)
+                    active.size += header.totalSize
+                    active.nextOffset = header.nextOffset
+                    active.maxTimestamp = max(active.maxTimestamp, header.maxTimestamp)
+                    state.durableProducers.note(header, baseOffset: item.baseOffset, now: now)
+                    state.epochs.note(epoch: header.leaderEpoch, offset: header.baseOffset)
+                }
+                state.segments[state.segments.count - 1] = active
+                state.durableEnd = active.nextOffset
+                state.pendingBytes -= round.bytes
+            }
+            return round.bytes > 0 ? state.waiters.takeAll() : []
+        }
+        environment.metrics.batches.add(round.items.count)
+        for item in round.items {
+            item.completion(.appended(baseOffset: item.baseOffset, appendTime: item.appendTime))
+        }
+        for waiter in waiters { waiter.wake() }
+        // The next round (or the end of the job) goes behind other partitions' jobs.
+        scheduleFlush()
+    }
+
+    /// A failed round: what was given out since the last durable batch is taken back. A failed synchronisation (or a
+    /// file that cannot be cut back) ends the partition and the server; a full disk only refuses the appends.
+    private func fail(_ round: Round, _ error: StorageError) {
+        environment.metrics.appendFailures.add(1)
+        environment.logger.error(
+            "An append failed", metadata: ["partition": "\(topic)-\(index)", "error": "\(error)"])
+        var isFinal = error.kind == .synchronization
+        if !isFinal, let active = state.withLock({ $0.segments.last }) {
+            do { try active.segment.file.truncate(to: active.size) } catch { isFinal = true }
+        }
+        let (pending, waiters) = state.withLock { state -> ([Pending], [FetchWaiter]) in
+            let pending = round.items + state.pending
+            state.pending = []
+            state.pendingBytes = 0
+            state.logEnd = state.durableEnd
+            state.producers = state.durableProducers
+            state.allocated = state.segments.last?.size ?? 0
+            if isFinal { state.isOffline = true }
+            return (pending, isFinal ? state.waiters.takeAll() : [])
+        }
+        for item in pending {
+            item.completion(item.header?.hasProducer ?? true ? .lost(.storageError) : .refused(.storageError))
+        }
+        for waiter in waiters { waiter.wake() }
+        if isFinal { environment.onFatal(error) }
+        scheduleFlush()
+    }
+
+    private func failPending(_ outcome: Outcome) {
+        let (pending, callbacks) = state.withLock { state -> ([Pending], [@Sendable () -> Void]) in
+            let pending = state.pending
+            state.pending = []
+            state.pendingBytes = 0
+            state.isFlushing = false
+            let callbacks = state.onIdle
+            state.onIdle = []
+            return (pending, callbacks)
+        }
+        for item in pending { item.completion(outcome) }
+        for callback in callbacks { callback() }
+    }
+
+    /// Seals the active segment (all of it is durable) and begins the next.
+    private func roll() throws(StorageError) -> SegmentEntry {
+        let (sealed, index, snapshot) = state.withLock { state in
+            (
+                state.segments[state.segments.count - 1], state.activeIndex,
+                PartitionSnapshot(
+                    offset: state.durableEnd, producers: state.durableProducers, epochs: state.epochs)
+            )
+        }
+        let files = environment.files
+        try sealed.segment.file.truncate(to: sealed.size)
+        try sealed.segment.file.synchronize()
+        try writeIndex(of: sealed, index)
+        try writeSnapshot(snapshot)
+        let path = "\(directory)/\(Segment.name(sealed.nextOffset)).log"
+        let file = try files.open(path, create: true)
+        try file.truncate(to: 0)
+        try files.synchronizeDirectory(directory)
+        let entry = SegmentEntry(
+            segment: Segment(baseOffset: sealed.nextOffset, file: file, directory: directory), size: 0,
+            nextOffset: sealed.nextOffset, maxTimestamp: .min)
+        let now = environment.now()
+        state.withLock { state in
+            state.segments.append(entry)
+            state.activeIndex = SegmentIndex()
+            state.allocated = 0
+            state.activeSince = now
+            state.durableProducers.forgetIdle(now: now)
+        }
+        return entry
+    }
+
+    func writeIndex(of entry: SegmentEntry, _ index: SegmentIndex) throws(StorageError) {
+        let file = try environment.files.open(entry.segment.indexPath, create: true)
+        try file.truncate(to: 0)
+        let summary = SegmentIndex.Summary(
+            baseOffset: entry.segment.baseOffset, logSize: entry.size, nextOffset: entry.nextOffset,
+            maxTimestamp: entry.maxTimestamp)
+        try file.write([index.encoded(summary)], at: 0)
+    }
+
+    /// Writes a snapshot and removes all but the one before it.
+    func writeSnapshot(_ snapshot: PartitionSnapshot) throws(StorageError) {
+        let files = environment.files
+        try files.replace("\(Segment.name(snapshot.offset)).snapshot", in: directory, with: snapshot.encoded())
+        let offsets = try files.entries(of: directory).compactMap {
+            Segment.baseOffset(ofName: $0, suffix: ".snapshot")
+        }.sorted()
+        for old in offsets.dropLast(2) { try files.remove("\(directory)/\(Segment.name(old)).snapshot") }
+    }
+
+    /// Asks for a new segment as soon as possible (retention of an expired active segment).
+    func requestRoll() {
+        let mustSchedule = state.withLock { state -> Bool in
+            state.rollRequested = true
+            if state.isFlushing { return false }
+            state.isFlushing = true
+            return true
+        }
+        if mustSchedule { scheduleFlush() }
+    }
+
+    /// Calls back when everything pending is durable or failed. Appends must have stopped before.
+    func whenIdle(_ callback: @escaping @Sendable () -> Void) {
+        let isIdle = state.withLock { state -> Bool in
+            if state.isFlushing {
+                state.onIdle.append(callback)
+                return false
+            }
+            return true
+        }
+        if isIdle { callback() }
+    }
+
+    /// Cuts the active segment to its length and writes index and snapshot, so that the next start reads nothing.
+    /// Only when idle.
+    func closeCleanly() throws(StorageError) {
+        let (active, index, snapshot, offline) = state.withLock { state in
+            (
+                state.segments[state.segments.count - 1], state.activeIndex,
+                PartitionSnapshot(offset: state.durableEnd, producers: state.durableProducers, epochs: state.epochs),
+                state.isOffline
+            )
+        }
+        guard !offline else { return }
+        try active.segment.file.truncate(to: active.size)
+        try active.segment.file.synchronize()
+        try writeIndex(of: active, index)
+        try writeSnapshot(snapshot)
+    }
+}

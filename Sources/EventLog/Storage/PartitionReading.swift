@@ -1,0 +1,181 @@
+import NIOCore
+import Synchronization
+
+/// Reading batches and looking up offsets. Plans are made under the lock; files are read on a reader thread.
+extension PartitionLog {
+    /// Where a read begins.
+    struct ReadPlan: Sendable {
+        let segment: Segment
+        /// Nil when the position has to be searched in the index file of a sealed segment.
+        let position: Int?
+        let offset: Int64
+        /// Durable bytes of the segment.
+        let limit: Int
+        /// About how many durable bytes follow in the whole log.
+        let available: Int
+    }
+
+    enum FetchState: Sendable {
+        case outOfRange
+        case offline
+        /// At the high watermark: nothing to read yet.
+        case atEnd
+        case ready(ReadPlan)
+    }
+
+    /// What a fetch at `offset` finds, with the offsets that its answer carries. At the end of the log `waiter` is noted
+    /// in the same step, so that no append can slip in between.
+    func fetchState(at offset: Int64, waiter: FetchWaiter?) -> (FetchState, Bounds) {
+        state.withLock { state in
+            let bounds = Bounds(
+                logStart: state.logStart, highWatermark: state.durableEnd, logEnd: state.logEnd,
+                isOffline: state.isOffline)
+            if state.isOffline { return (.offline, bounds) }
+            if offset < state.logStart || offset > state.logEnd { return (.outOfRange, bounds) }
+            if offset >= state.durableEnd {
+                if let waiter { state.waiters.add(waiter) }
+                return (.atEnd, bounds)
+            }
+            let after = state.segments.partitioningIndex { $0.segment.baseOffset > offset }
+            let place = max(0, after - 1)
+            let entry = state.segments[place]
+            let isActive = place == state.segments.count - 1
+            let position = isActive ? state.activeIndex.position(of: offset - entry.segment.baseOffset) : nil
+            let available = entry.size - (position ?? 0) + (isActive ? 0 : state.segments[state.segments.count - 1].size)
+            return (
+                .ready(
+                    ReadPlan(
+                        segment: entry.segment, position: position, offset: offset, limit: entry.size,
+                        available: available)), bounds
+            )
+        }
+    }
+
+    /// Reads whole batches from the one that holds the plan's offset on, up to `maxBytes`; at least one when
+    /// `atLeastOne`. Blocks; for reader threads.
+    func read(_ plan: ReadPlan, maxBytes: Int, atLeastOne: Bool) throws(StorageError) -> ByteBuffer {
+        var position: Int
+        if let known = plan.position { position = known } else { position = try startPosition(of: plan) }
+        // Index entries lie up to 4096 bytes and one batch before the offset.
+        var buffer = try plan.segment.file.read(
+            at: position, count: min(max(maxBytes, 0) + 2 * SegmentIndex.interval, plan.limit - position))
+        while true {
+            guard let header = BatchHeader(buffer, at: buffer.readerIndex), header.isPlausible else {
+                if buffer.readableBytes < BatchHeader.size, position + BatchHeader.size <= plan.limit {
+                    buffer = try plan.segment.file.read(
+                        at: position, count: min(max(maxBytes, BatchHeader.size), plan.limit - position))
+                    if buffer.readableBytes >= BatchHeader.size { continue }
+                }
+                throw StorageError(
+                    kind: .corruption, operation: "read", path: plan.segment.logPath,
+                    detail: "no batch at byte \(position)")
+            }
+            if header.nextOffset > plan.offset { break }
+            // A batch before the wanted one.
+            position += header.totalSize
+            if header.totalSize <= buffer.readableBytes {
+                buffer.moveReaderIndex(forwardBy: header.totalSize)
+            } else {
+                buffer.clear()
+            }
+            if buffer.readableBytes < BatchHeader.size {
+                guard position < plan.limit else { return ByteBuffer() }
+                buffer = try plan.segment.file.read(
+                    at: position, count: min(max(maxBytes, BatchHeader.size), plan.limit - position))
+            }
+        }
+        return try cut(&buffer, position: position, plan: plan, maxBytes: maxBytes, atLeastOne: atLeastOne)
+    }
+
+    /// Cuts `buffer`, which starts at a wanted batch, after the last whole batch within `maxBytes`.
+    private func cut(
+        _ buffer: inout ByteBuffer, position: Int, plan: ReadPlan, maxBytes: Int, atLeastOne: Bool
+    ) throws(StorageError) -> ByteBuffer {
+        var size = 0
+        while let header = BatchHeader(buffer, at: buffer.readerIndex + size), header.isPlausible,
+            size + header.totalSize <= min(maxBytes, buffer.readableBytes)
+        {
+            size += header.totalSize
+        }
+        if size == 0, let first = BatchHeader(buffer, at: buffer.readerIndex) {
+            // The first batch is larger than asked for (KIP-74: a consumer must get past it), or was not read whole.
+            guard atLeastOne || first.totalSize <= maxBytes else { return ByteBuffer() }
+            guard first.totalSize <= plan.limit - position else { return ByteBuffer() }
+            if first.totalSize > buffer.readableBytes {
+                return try plan.segment.file.read(at: position, count: first.totalSize)
+            }
+            size = first.totalSize
+        }
+        return buffer.readSlice(length: size) ?? ByteBuffer()
+    }
+
+    private func startPosition(of plan: ReadPlan) throws(StorageError) -> Int {
+        let files = environment.files
+        guard files.exists(plan.segment.indexPath) else { return 0 }
+        let file = try files.open(plan.segment.indexPath, create: false)
+        let relative = plan.offset - plan.segment.baseOffset
+        let position = try SegmentIndex.search(file) { Int64($0.relativeOffset) > relative }
+        return position < plan.limit ? position : 0
+    }
+
+    /// The first record with a timestamp of at least `timestamp`, or nil. Blocks; for reader threads.
+    func lookUp(timestamp: Int64) throws(StorageError) -> RecordWalk.Record? {
+        let (segments, activeIndex, logStart) = state.withLock { ($0.segments, $0.activeIndex, $0.logStart) }
+        for (place, entry) in segments.enumerated()
+        where entry.size > 0 && entry.maxTimestamp >= timestamp && entry.nextOffset > logStart {
+            var start = 0
+            if place == segments.count - 1 {
+                start = activeIndex.position(ofTime: timestamp)
+            } else if environment.files.exists(entry.segment.indexPath) {
+                let file = try environment.files.open(entry.segment.indexPath, create: false)
+                start = try SegmentIndex.search(file) { $0.maxTimestampBefore >= timestamp }
+            }
+            let found = try firstRecord(in: entry, from: start) { record in
+                record.timestamp >= timestamp && record.offset >= logStart
+            } batchMayMatch: { header in
+                header.maxTimestamp >= timestamp && header.nextOffset > logStart
+            }
+            if let found { return found }
+        }
+        return nil
+    }
+
+    /// The first record that has the log's greatest timestamp, or nil in an empty log. Blocks; for reader threads.
+    func lookUpMaxTimestamp() throws(StorageError) -> RecordWalk.Record? {
+        let (segments, logStart) = state.withLock { ($0.segments, $0.logStart) }
+        let candidates = segments.filter { $0.size > 0 && $0.nextOffset > logStart }
+        guard let greatest = candidates.map(\.maxTimestamp).max(),
+            let entry = candidates.first(where: { $0.maxTimestamp == greatest })
+        else { return nil }
+        return try firstRecord(in: entry, from: 0) { $0.timestamp == greatest && $0.offset >= logStart } batchMayMatch: {
+            $0.maxTimestamp == greatest
+        }
+    }
+
+    private func firstRecord(
+        in entry: SegmentEntry, from start: Int, matching isMatch: (RecordWalk.Record) -> Bool,
+        batchMayMatch: (BatchHeader) -> Bool
+    ) throws(StorageError) -> RecordWalk.Record? {
+        var found: RecordWalk.Record?
+        let scanner = SegmentScanner(file: entry.segment.file, limit: entry.size, verifyChecksums: false)
+        _ = try scanner.scan(from: start, expecting: entry.segment.baseOffset) {
+            (header, position, _, _) throws(StorageError) -> Bool in
+            guard batchMayMatch(header) else { return true }
+            let batch = try entry.segment.file.read(at: position, count: header.totalSize)
+            guard let records = Decompression.records(of: batch, header: header) else {
+                // A codec that is not built in: the batch's first record stands for the one that was asked for.
+                found = RecordWalk.Record(offset: header.baseOffset, timestamp: header.maxTimestamp)
+                return false
+            }
+            var walk = RecordWalk(records: records, header: header)
+            while let record = walk.next() {
+                if isMatch(record) {
+                    found = record
+                    return false
+                }
+            }
+            return true
+        }
+        return found
+    }
+}

@@ -1,0 +1,143 @@
+import NIOCore
+
+/// A sparse index of one segment: one entry about every 4096 bytes of log.
+///
+/// It serves lookups by offset and by time. It is a cache: never synchronised, and built again from the log when it is
+/// missing or does not fit. On disk: a header of 56 bytes with two checksums, then 16 bytes per entry.
+struct SegmentIndex: Sendable {
+    struct Entry: Equatable, Sendable {
+        /// Offset of the batch at `position`, from the segment's base.
+        var relativeOffset: UInt32
+        var position: UInt32
+        /// The greatest timestamp in the segment before `position`; `Int64.min` at its start.
+        var maxTimestampBefore: Int64
+    }
+
+    /// What is known of a segment without reading it.
+    struct Summary: Equatable, Sendable {
+        var baseOffset: Int64
+        var logSize: Int
+        var nextOffset: Int64
+        var maxTimestamp: Int64
+    }
+
+    static let interval = 4096
+    static let headerSize = 56
+    static let entrySize = 16
+    private static let magic: UInt64 = 0x5742_4C49_4458_3031
+
+    private(set) var entries: [Entry] = []
+    private(set) var maxTimestamp = Int64.min
+
+    /// Notes a batch that was appended at `position`.
+    mutating func add(_ header: BatchHeader, baseOffset: Int64, position: Int) {
+        if entries.last.map({ position - Int($0.position) >= Self.interval }) ?? true {
+            entries.append(
+                Entry(
+                    relativeOffset: UInt32(clamping: header.baseOffset - baseOffset), position: UInt32(clamping: position),
+                    maxTimestampBefore: maxTimestamp))
+        }
+        maxTimestamp = max(maxTimestamp, header.maxTimestamp)
+    }
+
+    /// Where to start scanning for `relativeOffset`.
+    func position(of relativeOffset: Int64) -> Int {
+        let after = entries.partitioningIndex { Int64($0.relativeOffset) > relativeOffset }
+        return after == 0 ? 0 : Int(entries[after - 1].position)
+    }
+
+    /// Where to start scanning for the first batch with a timestamp of at least `timestamp`.
+    func position(ofTime timestamp: Int64) -> Int {
+        let after = entries.partitioningIndex { $0.maxTimestampBefore >= timestamp }
+        return after == 0 ? 0 : Int(entries[after - 1].position)
+    }
+
+    /// The file's bytes.
+    func encoded(_ summary: Summary) -> ByteBuffer {
+        var body = ByteBufferAllocator().buffer(capacity: entries.count * Self.entrySize)
+        for entry in entries {
+            body.writeInteger(entry.relativeOffset)
+            body.writeInteger(entry.position)
+            body.writeInteger(entry.maxTimestampBefore)
+        }
+        var file = ByteBufferAllocator().buffer(capacity: Self.headerSize + body.readableBytes)
+        file.writeInteger(Self.magic)
+        file.writeInteger(summary.baseOffset)
+        file.writeInteger(Int64(summary.logSize))
+        file.writeInteger(summary.nextOffset)
+        file.writeInteger(summary.maxTimestamp)
+        file.writeInteger(Int64(entries.count))
+        file.writeInteger(Checksum.crc32c(body, from: 0, count: body.readableBytes))
+        file.writeInteger(Checksum.crc32c(file, from: 0, count: 52))
+        file.writeBuffer(&body)
+        return file
+    }
+
+    /// Reads an index file's header; with `checkEntries` also the checksum of what follows.
+    static func summary(_ file: any LogFile, checkEntries: Bool) throws(StorageError) -> Summary? {
+        let header = try file.read(at: 0, count: headerSize)
+        guard header.readableBytes == headerSize, header.getInteger(at: 0, as: UInt64.self) == magic,
+            let base = header.getInteger(at: 8, as: Int64.self), let size = header.getInteger(at: 16, as: Int64.self),
+            let next = header.getInteger(at: 24, as: Int64.self), let time = header.getInteger(at: 32, as: Int64.self),
+            let count = header.getInteger(at: 40, as: Int64.self), count >= 0, count <= 1 << 28, size >= 0,
+            let bodyCRC = header.getInteger(at: 48, as: UInt32.self),
+            header.getInteger(at: 52, as: UInt32.self) == Checksum.crc32c(header, from: 0, count: 52),
+            try file.size() == headerSize + Int(count) * entrySize
+        else { return nil }
+        if checkEntries {
+            let body = try file.read(at: headerSize, count: Int(count) * entrySize)
+            guard body.readableBytes == Int(count) * entrySize,
+                Checksum.crc32c(body, from: 0, count: body.readableBytes) == bodyCRC
+            else { return nil }
+        }
+        return Summary(baseOffset: base, logSize: Int(size), nextOffset: next, maxTimestamp: time)
+    }
+
+    /// Reads a whole index file, or nil when it cannot be trusted.
+    static func decode(_ file: any LogFile) throws(StorageError) -> (Summary, SegmentIndex)? {
+        guard let summary = try summary(file, checkEntries: true) else { return nil }
+        var body = try file.read(at: headerSize, count: try file.size() - headerSize)
+        var index = SegmentIndex()
+        while let offset = body.readInteger(as: UInt32.self), let position = body.readInteger(as: UInt32.self),
+            let time = body.readInteger(as: Int64.self)
+        {
+            index.entries.append(Entry(relativeOffset: offset, position: position, maxTimestampBefore: time))
+        }
+        index.maxTimestamp = summary.maxTimestamp
+        return (summary, index)
+    }
+
+    /// Searches an index file without loading it: the position of the last entry for which `isAfter` is false.
+    static func search(_ file: any LogFile, isAfter: (Entry) -> Bool) throws(StorageError) -> Int {
+        var low = 0
+        var high = max(0, (try file.size() - headerSize) / entrySize)
+        var position = 0
+        while low < high {
+            let middle = (low + high) / 2
+            let bytes = try file.read(at: headerSize + middle * entrySize, count: entrySize)
+            guard let offset = bytes.getInteger(at: 0, as: UInt32.self),
+                let place = bytes.getInteger(at: 4, as: UInt32.self), let time = bytes.getInteger(at: 8, as: Int64.self)
+            else { return 0 }
+            if isAfter(Entry(relativeOffset: offset, position: place, maxTimestampBefore: time)) {
+                high = middle
+            } else {
+                position = Int(place)
+                low = middle + 1
+            }
+        }
+        return position
+    }
+}
+
+extension Array {
+    /// The first index whose element satisfies a predicate that, once true, stays true.
+    func partitioningIndex(where predicate: (Element) -> Bool) -> Int {
+        var low = 0
+        var high = count
+        while low < high {
+            let middle = (low + high) / 2
+            if predicate(self[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}

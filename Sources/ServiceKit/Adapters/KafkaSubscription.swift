@@ -1,0 +1,130 @@
+public import Kafka
+public import Logging
+public import Messaging
+import Synchronization
+
+/// The consumer loop's port to topics, with offsets that live in the reader's own database.
+///
+/// Partitions are assigned by hand from the offsets that were committed together with the effects, so a takeover needs no
+/// group rebalance and no effect is ever without its offset. The offsets are also committed to the broker under the group's
+/// name, at most once a second, where tools that show lag look for them; nothing reads them back.
+///
+/// A record that is given back holds its partition: reading resumes at that record after ``holdTime``.
+public final class KafkaSubscription: Subscription {
+    /// A record's place.
+    public struct Receipt: Sendable, Hashable {
+        let partition: KafkaTopicPartition
+        let offset: Int64
+    }
+
+    /// How long a partition rests whose record was given back.
+    public static let holdTime: Duration = .milliseconds(500)
+    private static let commitInterval: Duration = .seconds(1)
+
+    private struct State {
+        var heldUntil: [KafkaTopicPartition: ContinuousClock.Instant] = [:]
+        var uncommitted: [KafkaTopicPartition: Int64] = [:]
+        var lastCommit: ContinuousClock.Instant = .now
+    }
+
+    private let consumer: KafkaConsumer
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    /// Makes the adapter; assigning partitions and `run()` of the consumer are the caller's business.
+    public init(_ consumer: KafkaConsumer, logger: Logger) {
+        self.consumer = consumer
+        self.logger = logger
+    }
+
+    public func next(limit: Int) async throws -> [(receipt: Receipt, message: ReceivedMessage)] {
+        while true {
+            try Task.checkCancellation()
+            await resumeHeld()
+            await commitIfDue()
+            let records: [KafkaReceivedRecord]
+            do {
+                records = try await consumer.nextBatch(max: limit, wait: .milliseconds(250))
+            } catch let error as KafkaError {
+                if error.code == .closed { return [] }
+                if error.isFatal { throw Failure(.fatal, code: "consumer-unusable", error.sentence) }
+                logger.warning("Reading from the event log failed; it is tried again.", metadata: ["error": "\(error)"])
+                try await Task.sleep(for: .milliseconds(250))
+                continue
+            }
+            guard !records.isEmpty else { continue }
+            return records.map { record in
+                (Receipt(partition: record.topicPartition, offset: record.offset), ReceivedMessage(record: record))
+            }
+        }
+    }
+
+    public func settle(_ settlements: [(receipt: Receipt, settlement: Settlement)]) async {
+        var givenBack: [KafkaTopicPartition: Int64] = [:]
+        for (receipt, settlement) in settlements where settlement == .giveBack {
+            givenBack[receipt.partition] = min(givenBack[receipt.partition] ?? .max, receipt.offset)
+        }
+        state.withLock { state in
+            for (receipt, settlement) in settlements where settlement == .acknowledge {
+                // Offsets at or after one that was given back are read again; they do not count as reached.
+                if let held = givenBack[receipt.partition], receipt.offset >= held { continue }
+                state.uncommitted[receipt.partition] = max(
+                    state.uncommitted[receipt.partition] ?? 0,
+                    receipt.offset + 1
+                )
+            }
+        }
+        guard !givenBack.isEmpty else { return }
+        do {
+            let partitions = Array(givenBack.keys)
+            try await consumer.pause(partitions)
+            try await consumer.seek(
+                givenBack.map { KafkaTopicPartitionOffset(topic: $0.topic, partition: $0.partition, offset: .at($1)) },
+                timeout: .seconds(10)
+            )
+            let until = ContinuousClock.now + Self.holdTime
+            state.withLock { state in
+                for partition in partitions { state.heldUntil[partition] = until }
+            }
+        } catch {
+            // Without the seek the records behind would be read next and the held one skipped: end, and start again from
+            // the offsets in the database.
+            logger.error("A partition could not be held; the consumer stops.", metadata: ["error": "\(error)"])
+            consumer.shutdown()
+        }
+    }
+
+    private func resumeHeld() async {
+        let due = state.withLock { state in
+            let now = ContinuousClock.now
+            let due = state.heldUntil.filter { $0.value <= now }.map(\.key)
+            for partition in due { state.heldUntil[partition] = nil }
+            return due
+        }
+        guard !due.isEmpty else { return }
+        do {
+            try await consumer.resume(due)
+        } catch {
+            logger.error("A held partition could not be resumed; the consumer stops.", metadata: ["error": "\(error)"])
+            consumer.shutdown()
+        }
+    }
+
+    private func commitIfDue() async {
+        let offsets = state.withLock { state -> [KafkaTopicPartition: Int64] in
+            guard !state.uncommitted.isEmpty, ContinuousClock.now - state.lastCommit >= Self.commitInterval else {
+                return [:]
+            }
+            state.lastCommit = .now
+            let offsets = state.uncommitted
+            state.uncommitted = [:]
+            return offsets
+        }
+        guard !offsets.isEmpty else { return }
+        do {
+            try await consumer.commit(offsets)
+        } catch {
+            logger.debug("Offsets could not be shown to the broker.", metadata: ["error": "\(error)"])
+        }
+    }
+}

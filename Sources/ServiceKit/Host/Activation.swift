@@ -1,0 +1,126 @@
+import DurableStore
+import HTTPKit
+import Hummingbird
+import Kafka
+import Logging
+import Messaging
+import RabbitMQ
+import ServiceLifecycle
+import Telemetry
+
+/// Waits for the right to write, then runs everything that only the active instance runs.
+struct Activation<Hosted: HostedService>: Service {
+    let hosted: Hosted
+    let configuration: ServiceConfiguration
+    let metrics: PrometheusRegistry
+    let readiness: ReadinessBoard
+    let logger: Logger
+
+    func run() async throws {
+        readiness.ready("database")
+        let role = metrics.gauge(
+            "waybill_instance_active",
+            help: "1 while this instance owns the database, 0 on standby."
+        )
+        role.set(Int64(0))
+        let lock: InstanceLock
+        do {
+            lock = try await cancelWhenGracefulShutdown {
+                try await InstanceLock.acquire(path: configuration.databasePath + ".lock")
+            }
+        } catch is CancellationError {
+            return
+        }
+        defer { lock.release() }
+        readiness.notReady("database", "opening")
+        let store = try DurableStore(
+            DurableStoreConfiguration(path: configuration.databasePath),
+            migrations: Hosted.migrations
+        )
+        let epoch = try await store.beginEpoch()
+        role.set(Int64(1))
+        readiness.ready("database")
+        logger.info("This instance is active.", metadata: ["epoch": "\(epoch)"])
+        do {
+            try await runActive(store, epoch)
+        } catch {
+            await store.close()
+            throw error
+        }
+        await store.close()
+    }
+
+    private func runActive(_ store: DurableStore, _ epoch: Int64) async throws {
+        let transports = try TransportClients(configuration: configuration, readiness: readiness, logger: logger)
+        let context = ServiceContext(
+            store: store,
+            epoch: epoch,
+            logger: logger,
+            metrics: metrics,
+            readiness: readiness,
+            clock: SystemClock(),
+            configuration: configuration,
+            eventLog: transports.kafka.map { EventLogReader(configuration: $0, logger: logger) }
+        )
+        let parts = try await hosted.activate(context)
+        let observers = ProcessingMetrics(registry: metrics, store: store)
+        // Ended in reverse: first no new requests, then no new messages, then what was begun is published.
+        var services: [any Service] = [ClosureService("metrics") { try await observers.sample() }]
+        let retention = InboxRetention(store: store)
+        services.append(ClosureService("inbox retention") { try await retention.run() })
+        services += try transports.relays(for: parts, store: store, observers: observers)
+        if let deadlines = parts.deadlines {
+            let runner = DeadlineRunner(store: store, handler: deadlines)
+            services.append(ClosureService("deadlines") { try await runner.run() })
+        }
+        services += parts.background
+        services += try transports.consumers(for: parts, store: store, observers: observers)
+        services += try listeners(for: parts, store)
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: services.map {
+                    .init(
+                        service: $0,
+                        successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup
+                    )
+                },
+                logger: logger
+            )
+        )
+        try await group.run()
+    }
+
+    private func listeners(for parts: ServiceParts, _ store: DurableStore) throws -> [any Service] {
+        let options = ListenerOptions.with { $0.waitsForPort = true }
+        let publicRouter = Router(context: APIContext.self)
+        publicRouter.addHealthRoutes(board: readiness, registry: metrics)
+        parts.publicRoutes(publicRouter)
+        let operatorRouter = Router(context: APIContext.self)
+        operatorRouter.addHealthRoutes(board: readiness, registry: metrics)
+        operatorRouter.add(
+            middleware: OperatorTokenMiddleware(token: try OperatorToken(file: configuration.operatorTokenFile))
+        )
+        OutboxRoutes(store: store).add(to: operatorRouter)
+        DeadLetterRoutes(store: store).add(to: operatorRouter)
+        parts.operatorRoutes(operatorRouter)
+        return [
+            makeListener(
+                name: "operator",
+                port: configuration.operatorPort,
+                router: operatorRouter,
+                options: options,
+                registry: metrics,
+                logger: logger
+            ),
+            makeListener(
+                name: "public",
+                port: configuration.httpPort,
+                router: publicRouter,
+                options: options,
+                registry: metrics,
+                logger: logger
+            ),
+        ]
+    }
+}

@@ -1,0 +1,83 @@
+import DurableStore
+import Kafka
+import Logging
+import Messaging
+import ServiceLifecycle
+
+/// Consumes topics from the offsets that stand in the service's own database.
+///
+/// Partitions that appear later are noticed every ``discoveryInterval``: the loop ends and begins again with all of them.
+struct EventSubscriptionService: Service {
+    let subscription: EventSubscription
+    let client: KafkaClientConfiguration
+    let topics: TopicProvisioning
+    let store: DurableStore
+    let processor: EventProcessor
+    let observer: any KafkaObserver
+    let onLag: @Sendable ([KafkaTopicPartition: Int64]) -> Void
+    let logger: Logger
+
+    static let discoveryInterval: Duration = .seconds(30)
+
+    func run() async throws {
+        try await ClosureService("events of \(subscription.handler.consumer)") {
+            try await topics.ensure()
+            while !Task.isCancelled { try await consume() }
+        }.run()
+    }
+
+    /// One round with a fixed set of partitions.
+    private func consume() async throws {
+        let partitions = try await topics.partitions(of: subscription.topics)
+        let stored = try await EventProcessor.startOffsets(consumer: subscription.handler.consumer, in: store)
+        let next = Dictionary(
+            stored.map { (KafkaTopicPartition(topic: $0.topic, partition: $0.partition), $0.offset) },
+            uniquingKeysWith: max
+        )
+        let start = partitions.map { partition in
+            KafkaTopicPartitionOffset(
+                topic: partition.topic,
+                partition: partition.partition,
+                offset: next[partition].map { .at($0) } ?? .beginning
+            )
+        }
+        let consumer = try KafkaConsumer(
+            configuration: KafkaConsumerConfiguration(client: client, groupID: subscription.handler.consumer),
+            logger: logger,
+            observer: observer
+        )
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { try await consumer.run() }
+            group.addTask {
+                try await consumer.assign(start)
+                try await ConsumerLoop(
+                    subscription: KafkaSubscription(consumer, logger: logger),
+                    processor: processor,
+                    batchLimit: 500
+                ).run()
+            }
+            group.addTask { try await reportLag(of: consumer) }
+            group.addTask { try await waitForNewPartitions(beyond: Set(partitions)) }
+            try await group.next()
+        }
+    }
+
+    private func reportLag(of consumer: KafkaConsumer) async throws {
+        while true {
+            try await Task.sleep(for: .seconds(1))
+            if let lag = try? await consumer.lag() { onLag(lag) }
+        }
+    }
+
+    private func waitForNewPartitions(beyond known: Set<KafkaTopicPartition>) async throws {
+        while true {
+            try await Task.sleep(for: Self.discoveryInterval)
+            guard let found = try? await topics.partitionsNow(of: subscription.topics) else { continue }
+            if !Set(found).subtracting(known).isEmpty {
+                logger.info("New partitions appeared; the subscription begins again with them.")
+                return
+            }
+        }
+    }
+}

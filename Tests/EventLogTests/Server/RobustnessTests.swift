@@ -1,0 +1,149 @@
+import NIOCore
+import Testing
+
+@testable import EventLog
+
+/// Hostile input closes its own connection and nothing else.
+@Suite struct RobustnessTests {
+    @Test func malformedFrames() async throws {
+        try await TestServer.with({ $0.maxRequestBytes = 1 << 20 }) { test in
+            let honest = try await test.client()
+            try await honest.createTopic("t")
+            let frames: [[UInt8]] = [
+                [0xFF, 0xFF, 0xFF, 0xFF], [0x80, 0, 0, 0], [0x7F, 0xFF, 0xFF, 0xFF], [0, 0, 0, 0], [0, 0, 0, 7],
+                [0, 0, 0, 8, 0, 99, 0, 0, 0, 0, 0, 1],
+                // An unknown version of a known request.
+                [0, 0, 0, 10, 0, 3, 0, 99, 0, 0, 0, 1, 0xFF, 0xFF],
+                // A client id longer than the frame; a negative one below -1.
+                [0, 0, 0, 10, 0, 3, 0, 1, 0, 0, 0, 1, 0x7F, 0xFF],
+                [0, 0, 0, 10, 0, 3, 0, 1, 0, 0, 0, 1, 0x80, 0],
+                // Array counts: negative, larger than the frame.
+                [0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 1, 0xFF, 0xFF, 0x80, 0, 0, 0],
+                [0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 1, 0xFF, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF],
+                // Tagged fields: a count without fields, a varint without end, a size beyond the frame.
+                [0, 0, 0, 11, 0, 3, 0, 9, 0, 0, 0, 1, 0xFF, 0xFF, 0x7F],
+                [0, 0, 0, 16, 0, 3, 0, 9, 0, 0, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF],
+                [0, 0, 0, 13, 0, 3, 0, 9, 0, 0, 0, 1, 0xFF, 0xFF, 1, 5, 0x7F],
+                // Text that is not UTF-8.
+                [0, 0, 0, 18, 0, 3, 0, 1, 0, 0, 0, 1, 0xFF, 0xFF, 0, 0, 0, 1, 0, 2, 0xC3, 0x28],
+            ]
+            for frame in frames {
+                let client = try await test.client()
+                try await client.write(frame)
+                #expect(await client.isClosedByServer(), "\(frame)")
+            }
+            #expect(try await honest.produce("t", 0, TestBatch.make(["still here"])).error == .none)
+        }
+    }
+
+    /// Honest requests with a few bytes changed: an answer or a closed connection, never the end of the server.
+    @Test func mutatedRequests() async throws {
+        try await TestServer.with { test in
+            let honest = try await test.client()
+            try await honest.createTopic("t")
+            let vectors = GoldenVectorTests.vectors.filter { $0.message.hasSuffix("Request") && $0.variant == "full" }
+            var random = SplitMix(seed: 11)
+            for vector in vectors {
+                let name = vector.message.dropLast("Request".count)
+                let row = try #require(ApiTable.rows.first { "\($0.key)".lowercased() == name.lowercased() })
+                var bytes = hexBytes(vector.hex)
+                for _ in 0..<3 where !bytes.isEmpty { bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(in: .min ... .max, using: &random) }
+                var frame = ByteBuffer()
+                frame.writeInteger(row.key.rawValue)
+                frame.writeInteger(vector.version)
+                frame.writeInteger(Int32(1))
+                frame.writeInteger(Int16(-1))
+                if vector.flexible { frame.writeInteger(UInt8(0)) }
+                frame.writeBytes(bytes)
+                let length = UInt32(frame.readableBytes)
+                let client = try await test.client()
+                try await client.write((0..<4).map { UInt8(truncatingIfNeeded: length >> (24 - 8 * $0)) } + Array(frame.readableBytesView))
+                // A fetch or a join may wait: the end of the connection is enough.
+                await client.close()
+            }
+            #expect(try await honest.produce("t", 0, TestBatch.make(["still here"])).error == .none)
+        }
+    }
+
+    @Test func aFrameThatDoesNotComplete() async throws {
+        try await TestServer.with({ $0.stallSeconds = 1 }) { test in
+            let client = try await test.client()
+            try await client.write([0, 0, 1, 0, 0, 3])
+            #expect(await client.isClosedByServer())
+            // An idle connection is no stalled one.
+            let idle = try await test.client()
+            try await idle.createTopic("t")
+        }
+    }
+
+    @Test func newerApiVersionsAreAnsweredWithTheTable() async throws {
+        try await TestServer.with { test in
+            let client = try await test.client()
+            try await client.write([0, 0, 0, 12, 0, 18, 0, 77, 0, 0, 0, 5, 0x12, 0x34, 0x56, 0x78])
+            var frame = try await client.receiveFrame()
+            #expect(frame.readInteger(as: Int32.self) == 5)
+            var reader = WireReader(frame, version: 0, isFlexible: false)
+            let response = try reader.message(ApiVersionsResponse.self)
+            #expect(response.error == .unsupportedVersion)
+            #expect(response.rows.count == ApiTable.rows.count)
+            let normal = try await client.call(.apiVersions, ApiVersionsRequest(), ApiVersionsResponse.self, version: 3)
+            #expect(normal.rows.first { $0.key == 0 }?.minVersion == 0, "librdkafka switches compression off otherwise")
+            #expect(normal.rows.first { $0.key == 1 }?.maxVersion == 12, "topic ids would be used otherwise")
+        }
+    }
+
+    @Test func tooManyConnections() async throws {
+        try await TestServer.with({ $0.maxConnections = 2 }) { test in
+            let first = try await test.client()
+            let second = try await test.client()
+            try await first.createTopic("t")
+            _ = try await second.producerId()
+            let third = try await test.client()
+            #expect(await third.isClosedByServer())
+            await first.close()
+            #expect(try await second.fetch(TestClient.fetchRequest("t", offset: 0)).error == .none)
+        }
+    }
+
+    /// A client that sends and never reads is stopped long before it costs much memory, and harms nobody.
+    @Test func aClientThatNeverReads() async throws {
+        try await TestServer.with({ $0.maxConnectionRequests = 16 }) { test in
+            let honest = try await test.client()
+            try await honest.createTopic("t")
+            let value = String(repeating: "v", count: 100_000)
+            for _ in 0..<20 { _ = try await honest.produce("t", 0, TestBatch.make([value])) }
+            let greedy = try await test.client()
+            let request = try TestClient.frame(.fetch, TestClient.fetchRequest("t", offset: 0, maxBytes: 2_000_000), version: 12, correlationId: 1)
+            let sending = Task {
+                for _ in 0..<2000 { try await greedy.write(Array(request.readableBytesView)) }
+            }
+            for number in 0..<20 { #expect(try await honest.produce("t", 0, TestBatch.make(["\(number)"])).error == .none) }
+            sending.cancel()
+            await greedy.close()
+        }
+    }
+
+    @Test func twoServersOnOneDirectory() async throws {
+        try await TestServer.with { test in
+            await #expect(throws: EventLogError.self) { _ = try await TestServer.start(directory: test.directory) }
+            _ = try await test.client().producerId()
+        }
+    }
+
+    @Test func damageBelowTheLastSegmentIsRefused() async throws {
+        let test = try await TestServer.start { $0.segmentBytes = 1024 }
+        let client = try await test.client()
+        try await client.createTopic("t")
+        for number in 0..<30 { _ = try await client.produce("t", 0, TestBatch.make(["\(number)" + String(repeating: "w", count: 100)])) }
+        try await test.server.stop()
+        let files = PosixFileLayer()
+        try files.remove("\(test.directory)/clean")
+        try files.remove("\(test.directory)/t-0/00000000000000000000.index")
+        let file = try files.open("\(test.directory)/t-0/00000000000000000000.log", create: false)
+        try file.write([ByteBuffer(bytes: [1, 2, 3])], at: 100)
+        await #expect(throws: EventLogError.self) { _ = try await TestServer.start(directory: test.directory) }
+        let reports = try EventLogInspector(dataDirectory: test.directory).verify()
+        #expect(reports.contains { !$0.problems.isEmpty })
+        TestServer.remove(test.directory)
+    }
+}

@@ -1,0 +1,98 @@
+import Testing
+import Verification
+
+/// Each check against a good history and against every bad one that was made for it. A check that no bad history turns red
+/// proves nothing.
+@Suite struct CheckTests {
+    private func red(_ evidence: Evidence) -> [String: (count: Int, example: String)] {
+        var red: [String: (count: Int, example: String)] = [:]
+        for check in Check.all {
+            if case .violated(let count, let example) = check.examine(evidence).verdict { red[check.id] = (count, example) }
+        }
+        return red
+    }
+
+    @Test func goodEvidenceHoldsInEveryCheck() throws {
+        let evidence = try World.good()
+        for check in Check.all {
+            let finding = check.examine(evidence)
+            #expect(finding.verdict == .holds, "\(check.id) \(check.title)")
+            #expect(finding.lookedAt.contains { $0.isNumber && $0 != "0" }, "\(check.id) looked at \(finding.lookedAt)")
+        }
+    }
+
+    @Test(arguments: Damages.all) func damageIsFound(_ damage: Damage) throws {
+        var evidence = try World.good()
+        try damage.apply(&evidence)
+        let red = red(evidence)
+        let found = try #require(red[damage.id], "not found at all; red are \(red.keys.sorted())")
+        #expect(found.example.contains(damage.names), "\(found.example)")
+        #expect(found.count >= 1)
+        #expect(Set(red.keys) == damage.also.union([damage.id]), "\(red)")
+    }
+
+    @Test func everyCheckHasADamageAndItsOwnID() {
+        let ids = Check.all.map(\.id)
+        #expect(Set(ids).count == ids.count)
+        #expect(Set(ids) == Set(Damages.all.map(\.id)))
+        #expect(
+            Set(ids).isSuperset(of: [
+                "A1", "A2", "O1", "O2", "O3", "O4", "O5", "M1", "M2", "M7", "L1", "L2", "L3", "L4", "S1", "S2", "S3", "S4",
+                "X1", "X2", "X3", "I1", "I2", "E1", "E2", "E3", "E4", "E5", "R1",
+            ]))
+    }
+
+    @Test func missingEvidenceIsSaidAndNeverCalledGood() {
+        for check in Check.all {
+            guard case .notExamined(let reason) = check.examine(Evidence()).verdict else {
+                Issue.record("\(check.id) has a verdict on nothing")
+                continue
+            }
+            #expect(!reason.isEmpty)
+        }
+    }
+
+    /// What does no harm: exact duplicates in the log, events after the offsets, unknown outcomes, late answers.
+    @Test func harmlessThingsStayGreen() throws {
+        var evidence = try World.good()
+        for record in [
+            try evidence.record("inventory", order(1), 2), try evidence.record("orders", order(1), 5),
+            try evidence.record("payments", order(2), 3),
+        ] {
+            evidence.append(like: record) { _ in }
+        }
+        // The duplicates were read by analytics, which counts each event once.
+        for record in evidence.log ?? [] where record.topic != "inventory" {
+            let place = "\(record.topic)/\(record.partition)"
+            evidence.readModels?.offsets[place] = max(evidence.readModels?.offsets[place] ?? 0, record.offset + 1)
+        }
+        evidence.load?.append(LoadEntry(key: "key-timeout", outcome: .info, orders: []))
+        evidence.gateway?.append(
+            GatewayOperation(
+                sequence: 99, operation: "capture", result: "declined", key: "capture-2", reference: order(2), amount: 2500,
+                currency: "EUR"))
+        #expect(red(evidence).isEmpty, "\(red(evidence))")
+    }
+
+    /// In the middle of the traffic the log is read after the databases and knows more than they do.
+    @Test func aLiveReadingLooksInOneDirectionOnly() throws {
+        var evidence = try World.good()
+        let last = try evidence.record("inventory", order(3), 1)
+        evidence.append(like: last) {
+            $0.sequence = 2
+            $0.eventID = "not yet in the copy"
+        }
+        #expect(red(evidence).keys.sorted() == ["X1"])
+        evidence.isQuiescent = false
+        #expect(red(evidence).isEmpty)
+    }
+
+    @Test func theShortestExampleIsShownWithTheCount() throws {
+        var evidence = try World.good()
+        evidence.orders?.orders[0].linesTotal = nil
+        evidence.orders?.orders[1].linesTotal = 1
+        let found = try #require(red(evidence)["O4"])
+        #expect(found.count == 2)
+        #expect(found.example.contains(order(2)))
+    }
+}

@@ -1,0 +1,108 @@
+import Verification
+
+/// One way in which evidence can be bad.
+struct Damage: Sendable, CustomTestStringConvertible {
+    /// The check that must turn red.
+    let id: String
+    /// What is wrong, in words.
+    let what: String
+    /// What the counter-example must name.
+    let names: String
+    /// Checks that turn red as well because the same damage breaks them by their own meaning.
+    let also: Set<String>
+    /// Does the damage to good evidence.
+    let apply: @Sendable (inout Evidence) throws -> Void
+
+    init(
+        _ id: String,
+        _ what: String,
+        names: String,
+        also: Set<String> = [],
+        apply: @escaping @Sendable (inout Evidence) throws -> Void
+    ) {
+        self.id = id
+        self.what = what
+        self.names = names
+        self.also = also
+        self.apply = apply
+    }
+
+    var testDescription: String { "\(id): \(what)" }
+}
+
+/// A place in the good evidence that a damage needs is not there: the test itself is wrong.
+struct NotThere: Error {}
+
+extension Evidence {
+    /// The place of a record of the log.
+    func index(_ topic: String, _ subject: String, _ sequence: Int64) throws -> Int {
+        guard
+            let index = log?.firstIndex(where: {
+                $0.topic == topic && $0.subject == subject && $0.sequence == sequence
+            })
+        else { throw NotThere() }
+        return index
+    }
+
+    /// Changes one record of the log.
+    mutating func change(
+        _ topic: String,
+        _ subject: String,
+        _ sequence: Int64,
+        _ body: (inout LogRecord) -> Void
+    ) throws {
+        let index = try index(topic, subject, sequence)
+        body(&log![index])
+    }
+
+    /// Appends a record to the partition of another one, after its last record.
+    mutating func append(like template: LogRecord, _ body: (inout LogRecord) -> Void) {
+        var record = template
+        body(&record)
+        let last = log!.filter { $0.topic == record.topic && $0.partition == record.partition }.map(\.offset).max()
+        record.offset = (last ?? -1) + 1
+        log!.append(record)
+    }
+
+    /// The record of the log at a place.
+    func record(_ topic: String, _ subject: String, _ sequence: Int64) throws -> LogRecord {
+        guard let log else { throw NotThere() }
+        return log[try index(topic, subject, sequence)]
+    }
+
+    /// Changes one row of a history.
+    mutating func changeHistory(
+        _ history: WritableKeyPath<Evidence, [HistoryRow]>,
+        _ aggregate: String,
+        _ version: Int64,
+        _ body: (inout HistoryRow) -> Void
+    ) throws {
+        guard
+            let index = self[keyPath: history].firstIndex(where: { $0.aggregate == aggregate && $0.version == version })
+        else { throw NotThere() }
+        body(&self[keyPath: history][index])
+    }
+
+    /// Removes the outbox row of an event.
+    mutating func removeOutboxRow(_ topic: String, _ subject: String, _ sequence: Int64) throws {
+        let before = messaging?.outbox.count
+        messaging?.outbox.removeAll { $0.topic == topic && $0.subject == subject && $0.sequence == sequence }
+        guard messaging?.outbox.count != before else { throw NotThere() }
+    }
+
+    /// Appends a line to the gateway's ledger, with an intent for its key unless told otherwise.
+    mutating func operate(_ operation: String, _ key: String, _ reference: String, amount: Int64, intent: Bool = true) {
+        gateway?.append(
+            GatewayOperation(
+                sequence: Int64((gateway?.count ?? 0) + 1), operation: operation, result: "succeeded", key: key,
+                reference: reference, amount: amount, currency: "EUR"))
+        if intent { payments?.intentKeys.insert(key) }
+    }
+
+    /// Removes lines from the gateway's ledger.
+    mutating func removeOperation(_ operation: String, _ reference: String) throws {
+        let before = gateway?.count
+        gateway?.removeAll { $0.operation == operation && $0.reference == reference }
+        guard gateway?.count != before else { throw NotThere() }
+    }
+}

@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# Runs the test suite of librdkafka 2.0.2 (Debian's source package) against the event log.
+#
+#   scripts/conformance-kafka.sh [--tier quick|1|2|3|all] [--server PATH] [--work DIR] [--only "0012 0030"] [--bootstrap HOST:PORT]
+#
+# The suite is fetched and built once into the work directory (default .build/conformance-kafka). Each test runs in a
+# process of its own with a time limit. A test that prints PASSED after 0.000 s did not run anything and counts as failed.
+# Exit code: 0 all passed, 1 some failed, 2 it could not be carried out.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tier=1 server="" work=".build/conformance-kafka" only="" bootstrap=""
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --tier) tier="$2"; shift 2 ;;
+        --server) server="$2"; shift 2 ;;
+        --work) work="$2"; shift 2 ;;
+        --only) only="$2"; shift 2 ;;
+        --bootstrap) bootstrap="$2"; shift 2 ;;
+        -h | --help) sed -n '2,9p' "$0"; exit 0 ;;
+        *) echo "conformance-kafka: unknown option $1" >&2; exit 2 ;;
+    esac
+done
+
+# NNNN = quick mode without socket emulation, NNNN- = neither -Q nor -E (the test is empty with them), NNNN+P = quick, with
+# idempotent producers everywhere.
+quick="0001 0002 0005 0008 0012 0013 0017 0020 0031 0034 0039 0040 0067 0083 0085"
+tier1="0001 0002 0003 0005 0007 0008 0012 0013 0014 0015 0016 0017 0020 0021 0029 0030 0031 0034 0035 0036 0039 0040
+0042 0050 0051 0056 0060 0063 0064 0065 0067 0070 0073 0083 0085 0086 0118 0123 0130
+0018- 0022- 0026- 0049- 0068- 0075- 0076- 0094- 0122- 0137- 0012+P 0030+P 0090+P"
+tier2="0011 0019- 0044 0048 0055 0069 0084 0088- 0089 0090 0091 0093 0099 0102- 0112 0113 0114 0125 0132-
+0033 0038 0041 0057 0082-"
+tier3="0054 0059"
+case "$tier" in
+    quick) tests="$quick" ;;
+    1) tests="$tier1" ;;
+    2) tests="$tier2" ;;
+    3) tests="$tier3" ;;
+    all) tests="$tier1 $tier2 $tier3" ;;
+    *) echo "conformance-kafka: unknown tier $tier" >&2; exit 2 ;;
+esac
+[ -n "$only" ] && tests="$only"
+
+mkdir -p "$work"
+work="$(cd "$work" && pwd)"
+
+fetch_and_build() {
+    [ -x "$work/suite/tests/test-runner" ] && return
+    echo "Fetching the source package of librdkafka 2.0.2"
+    mkdir -p "$work/lists/partial" "$work/suite"
+    echo 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main' \
+        > "$work/sources.list"
+    # Lists of our own: the system's package sources stay as they are.
+    local options=(-o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
+        -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o "Debug::NoLocking=1" -o "APT::Sandbox::User=$(id -un)")
+    mkdir -p "$work/cache/archives/partial"
+    (cd "$work" && apt-get "${options[@]}" update && apt-get "${options[@]}" source --download-only librdkafka) \
+        > "$work/fetch.log" 2>&1 || { echo "conformance-kafka: could not fetch it, see $work/fetch.log" >&2; exit 2; }
+    tar xzf "$work"/librdkafka_2.0.2.orig.tar.gz -C "$work/suite" --strip-components=1
+    echo "Building the suite (about 90 s)"
+    (cd "$work/suite" && ./configure --disable-ssl --disable-gssapi --disable-curl --disable-lz4-ext \
+        && make -j"$(nproc)" libs && make -C tests -j"$(nproc)" build) \
+        > "$work/build.log" 2>&1 || { echo "conformance-kafka: could not build it, see $work/build.log" >&2; exit 2; }
+}
+
+server_pid=""
+stop_server() {
+    if [ -n "$server_pid" ]; then
+        kill "$server_pid" 2>/dev/null || true
+        wait "$server_pid" 2>/dev/null || true
+    fi
+}
+trap stop_server EXIT
+
+start_server() {
+    [ -n "$bootstrap" ] && return
+    if [ -z "$server" ]; then
+        for candidate in .build/release/event-log .build/debug/event-log; do
+            if [ -x "$candidate" ]; then server="$candidate"; break; fi
+        done
+    fi
+    [ -x "${server:-}" ] || { echo "conformance-kafka: build event-log first, or give --server" >&2; exit 2; }
+    rm -rf "$work/data" "$work/server.log"
+    touch "$work/server.log"
+    "$server" serve --data-dir "$work/data" --listen 127.0.0.1:0 --default-partitions 4 --clamp-replication-factor \
+        > "$work/server.log" 2>&1 &
+    server_pid=$!
+    local port=""
+    for _ in $(seq 200); do
+        port="$(sed -n 's/.*"Listening","address":"127.0.0.1:\([0-9]*\)".*/\1/p' "$work/server.log" | head -1)"
+        if [ -n "$port" ]; then break; fi
+        kill -0 "$server_pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    [ -n "$port" ] || { echo "conformance-kafka: the server did not start, see $work/server.log" >&2; exit 2; }
+    bootstrap="127.0.0.1:$port"
+}
+
+fetch_and_build
+start_server
+printf 'bootstrap.servers=%s\ntest.topic.random=true\ntest.timeout.multiplier=2\n' "$bootstrap" > "$work/test.conf"
+
+passed=0 failed=0 failures=""
+for entry in $tests; do
+    number="${entry:0:4}"
+    flags=(-p1)
+    case "$entry" in
+        *-) ;;
+        *+P) flags+=(-E -Q -P) ;;
+        *) flags+=(-E -Q) ;;
+    esac
+    log="$work/$entry.log"
+    start=$(date +%s)
+    status=0
+    (cd "$work/suite/tests" && RDKAFKA_TEST_CONF="$work/test.conf" TEST_KAFKA_VERSION=3.0.0 TESTS="$number" \
+        timeout 300 ./test-runner "${flags[@]}") > "$log" 2>&1 || status=$?
+    seconds=$(($(date +%s) - start))
+    # A number may stand for several tests (some need the socket emulation and are skipped): none may fail, and one at
+    # least must have passed and taken time.
+    rows="$(sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -E "^\| ${number}_" || true)"
+    verdict="$(echo "$rows" | awk -F'|' '{gsub(/ /,"",$3); if ($3 == "PASSED") passed++; else if ($3 != "SKIPPED") other=$3; else skipped++}
+        END {print (other != "" ? other : (passed > 0 ? "PASSED" : (skipped > 0 ? "SKIPPED" : "no result")))}')"
+    duration="$(echo "$rows" | awk -F'|' '{gsub(/[ s]/,"",$4); if ($4 + 0 > longest) longest = $4 + 0} END {printf "%.3f", longest}')"
+    if [ "$status" -eq 0 ] && [ "$verdict" = PASSED ] && [ "$duration" != 0.000 ]; then
+        passed=$((passed + 1))
+        printf '%-8s passed  %4s s\n' "$entry" "$seconds"
+    else
+        failed=$((failed + 1))
+        failures="$failures $entry"
+        printf '%-8s FAILED  %4s s  exit %s %s (%s)\n' "$entry" "$seconds" "$status" "$verdict" "$log"
+    fi
+done
+echo "passed $passed, failed $failed${failures:+:$failures}"
+[ "$failed" -eq 0 ]

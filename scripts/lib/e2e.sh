@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# What the end-to-end scripts share. Sourced by them after `set -euo pipefail`.
+#
+# environment: WAYBILL_BIN_DIR (the programs), WAYBILL_RUN_DIR (an empty folder of this script's own)
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+: "${WAYBILL_RUN_DIR:?}" "${WAYBILL_BIN_DIR:?}"
+unset AMQP_URL KAFKA_BOOTSTRAP_SERVERS RABBITMQ_MANAGEMENT_URL
+
+waybill() { "$root/scripts/waybill" "$@"; }
+
+up() { "$root/scripts/up.sh" --run-dir "$WAYBILL_RUN_DIR" "$@"; }
+
+down() { "$root/scripts/down.sh" --run-dir "$WAYBILL_RUN_DIR"; }
+
+say() { printf '== %s  %s\n' "$(date +%T)" "$*"; }
+
+fail() {
+    printf 'FAILED: %s\n' "$*" >&2
+    exit 1
+}
+
+# expect WANTED COMMAND…: the command's output is exactly this.
+expect() {
+    local wanted=$1 got
+    shift
+    got=$("$@") || true
+    [ "$got" = "$wanted" ] || fail "wanted '$wanted', got '$got' from: $*"
+}
+
+# until_true SECONDS COMMAND…: the command succeeds within so many seconds.
+until_true() {
+    local limit=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$limit" ] || return 1
+        sleep 0.1
+    done
+}
+
+pid_of() { cat "$WAYBILL_RUN_DIR/pids/$1.pid"; }

@@ -1,0 +1,292 @@
+#!/usr/bin/env bash
+# test.sh: every check of the project, with real brokers on free ports of their own.
+#
+# usage: scripts/test.sh [stage…] [--filter REGEX] [--verbose]
+#
+#   all        everything but tsan (the default)
+#   format     swift format lint, and shellcheck of the scripts
+#   imports    the rules about imports and words (scripts/check-imports.sh)
+#   unit       tests without a broker
+#   component  unit tests and those that need RabbitMQ and the event log
+#   e2e        the whole system: tests of Tests/EndToEndTests and scripts/e2e, on a release build
+#   tsan       unit and component tests under the thread sanitizer
+#
+#   --filter REGEX   only the tests whose name matches
+#   --verbose        the whole output instead of a line of progress
+#
+# The whole output of each stage is kept in .build/test-logs.
+# exit: 0 everything passed, 1 something failed, 2 wrong usage
+set -euo pipefail
+umask 077
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib/common.sh"
+for part in packages ports build; do
+    # shellcheck source=/dev/null
+    . "$root/scripts/lib/$part.sh"
+done
+cd "$root"
+# The tests speak to brokers of their own, whatever the caller's shell is set up for.
+unset AMQP_URL KAFKA_BOOTSTRAP_SERVERS RABBITMQ_MANAGEMENT_URL WAYBILL_RUN_DIR WAYBILL_BIN_DIR WAYBILL_TOKEN
+
+stages=() filter='' verbose=no
+while [ $# -gt 0 ]; do
+    case $1 in
+        all) stages+=(format imports component e2e) ;;
+        format | imports | unit | component | e2e | tsan) stages+=("$1") ;;
+        --filter)
+            [ $# -ge 2 ] || usage_error "--filter needs a pattern."
+            filter=$2
+            shift
+            ;;
+        --verbose) verbose=yes ;;
+        -h | --help)
+            print_help "$0"
+            exit 0
+            ;;
+        *) usage_error "There is no stage or option '$1'." ;;
+    esac
+    shift
+done
+[ "${#stages[@]}" -gt 0 ] || stages=(format imports component e2e)
+
+logs=$root/.build/test-logs
+mkdir -p "$logs"
+brokers_dir=''
+summary=()
+failed=0
+
+stop_brokers() {
+    if [ -n "$brokers_dir" ]; then
+        "$root/scripts/down.sh" --run-dir "$brokers_dir" --wipe --yes >/dev/null 2>&1 || true
+        rm -rf -- "$(dirname "$brokers_dir")"
+        brokers_dir=''
+    fi
+}
+trap stop_brokers EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# run_stage NAME FUNCTION [ARGUMENT…]: runs it, notes time and result, and leaves the exit code in stage_code. To be called as a
+# plain command: behind `if` or `||` the shell would ignore the failures inside.
+run_stage() {
+    local name=$1 began=$SECONDS result
+    shift
+    printf '\n%s%s%s\n' "$bold" "$name" "$plain"
+    set +e
+    (
+        set -e
+        "$@"
+    )
+    stage_code=$?
+    set -e
+    result="${green}passed$plain"
+    if [ "$stage_code" -ne 0 ]; then
+        result="${red}FAILED$plain"
+        failed=1
+    fi
+    local figures=''
+    [ ! -s "$logs/figures" ] || figures=$(cat "$logs/figures")
+    rm -f "$logs/figures"
+    summary+=("$(printf '%-26s %10s  %s  %s' "$name" "$(elapsed $((SECONDS - began)))" "$result" "$figures")")
+}
+
+skip_stage() {
+    summary+=("$(printf '%-26s %10s  %sskipped%s  %s' "$1" - "$red" "$plain" "$2")")
+    failed=1
+}
+
+check_format() {
+    if ! swift format lint --strict --recursive --parallel --configuration .swift-format Package.swift Sources services \
+        Tests >"$logs/format.log" 2>&1; then
+        head -n 40 "$logs/format.log" >&2
+        complain "$(wc -l <"$logs/format.log") findings, all in $logs/format.log. Most go away with:"
+        complain "    swift format -i -r --configuration .swift-format Package.swift Sources services Tests"
+        return 1
+    fi
+    local scripts=()
+    mapfile -t scripts < <(find scripts .ci -type f \( -name '*.sh' -o -path scripts/waybill -o -path .ci/run \) | sort)
+    shellcheck -x "${scripts[@]}"
+    printf '%s Swift files, %s scripts' "$(find Sources services Tests -name '*.swift' | wc -l)" "${#scripts[@]}" >"$logs/figures"
+}
+
+build_debug() {
+    build_products "$logs/build.log" debug
+    build_once "$logs/build-tests.log" -c debug --build-tests || build_failed "$logs/build-tests.log"
+}
+
+# A private RabbitMQ and event log, built in the given folder; their addresses go where the tests look.
+start_brokers() {
+    local bin_dir=$1
+    if [ -n "$brokers_dir" ]; then return 0; fi
+    brokers_dir=$(mktemp -d "${TMPDIR:-/tmp}/waybill-test.XXXXXX")/run
+    if ! WAYBILL_BIN_DIR=$bin_dir "$root/scripts/up.sh" --data-only --run-dir "$brokers_dir" >"$logs/brokers.log" 2>&1; then
+        cat "$logs/brokers.log" >&2
+        tail -n 20 "$brokers_dir"/logs/*.log >&2 || true
+        return 1
+    fi
+    # shellcheck disable=SC1091
+    AMQP_TEST_URL=$(. "$brokers_dir/env" && printf '%s' "$AMQP_URL")
+    RABBITMQ_TEST_MANAGEMENT_URL=$(. "$brokers_dir/env" && printf '%s' "$RABBITMQ_MANAGEMENT_URL")
+    KAFKA_TEST_BOOTSTRAP=$(. "$brokers_dir/env" && printf '%s' "$KAFKA_BOOTSTRAP_SERVERS")
+    export AMQP_TEST_URL RABBITMQ_TEST_MANAGEMENT_URL KAFKA_TEST_BOOTSTRAP
+    printf 'RabbitMQ and the event log run for the tests.\n'
+}
+
+# run_tests LOG ARGUMENT…: swift test; shows progress, then the failures, and notes the figures.
+run_tests() {
+    local log=$logs/$1.log code figures
+    shift
+    set +e
+    swift test "$@" 2>&1 | tee "$log" | if [ "$verbose" = yes ]; then cat; else show_tests; fi
+    code=${PIPESTATUS[0]}
+    set -e
+    # "Test run with 123 tests in 14 suites passed after 3.2 seconds."
+    figures=$(sed -nE 's/.*Test run with ([0-9]+ tests?).* after ([0-9.]+) seconds.*/\1 in \2 s/p' "$log" | tail -n 1)
+    printf '%s' "${figures:-no tests ran}" >"$logs/figures"
+    if [ "$code" -ne 0 ]; then
+        if [ "$verbose" = no ]; then
+            grep -E '(^|[^A-Za-z])(✘|error:|Fatal error|WARNING: ThreadSanitizer|\*\*\*)' "$log" | head -n 60 >&2 || tail -n 40 "$log" >&2
+        fi
+        complain "The whole output is in $log."
+        return 1
+    fi
+    case $figures in
+        '' | 0\ *)
+            complain "No test ran; the whole output is in $log."
+            return 1
+            ;;
+    esac
+}
+
+# Turns the output of swift test into a counter.
+show_tests() {
+    local line passed=0 failures=0 shown_at=$SECONDS text=''
+    while IFS= read -r line; do
+        case $line in
+            *"Test run"*) continue ;;
+            *✔*Test*passed*) passed=$((passed + 1)) ;;
+            *✘*Test*failed*) failures=$((failures + 1)) ;;
+            \[*/*\]*) text=$line ;;
+            *) continue ;;
+        esac
+        [ "$passed" -eq 0 ] || text="$passed passed, $failures failed"
+        if is_terminal; then
+            printf '\r\e[2K    %s%s%s' "$dim" "${text:0:100}" "$plain"
+        elif [ $((SECONDS - shown_at)) -ge 10 ]; then
+            shown_at=$SECONDS
+            printf '    %s\n' "$text"
+        fi
+    done
+    if is_terminal; then printf '\r\e[2K'; fi
+    [ "$passed" -eq 0 ] || printf '    %s passed, %s failed\n' "$passed" "$failures"
+}
+
+filter_arguments() {
+    [ -z "$filter" ] || printf '%s\n' --filter "$filter"
+}
+
+unit_tests() {
+    local arguments=()
+    mapfile -t arguments < <(filter_arguments)
+    run_tests unit --skip EndToEndTests "${arguments[@]}"
+}
+
+component_tests() {
+    local arguments=()
+    mapfile -t arguments < <(filter_arguments)
+    run_tests component --skip EndToEndTests "${arguments[@]}"
+}
+
+sanitized_tests() {
+    local arguments=()
+    mapfile -t arguments < <(filter_arguments)
+    run_tests tsan --sanitize=thread --scratch-path "$root/.build/tsan" --skip EndToEndTests "${arguments[@]}"
+}
+
+build_release() {
+    build_products "$logs/build-release.log" release
+}
+
+# Every script of scripts/e2e, each with the release build and a run directory of its own.
+end_to_end_scripts() {
+    local script name folder count=0 code=0
+    for script in scripts/e2e/*.sh; do
+        [ -e "$script" ] || continue
+        name=$(basename "$script" .sh)
+        [ -z "$filter" ] || [[ $name =~ $filter ]] || continue
+        count=$((count + 1))
+        folder=$(mktemp -d "${TMPDIR:-/tmp}/waybill-e2e.XXXXXX")
+        printf '    %s\n' "$name"
+        if ! WAYBILL_BIN_DIR=$root/.build/release WAYBILL_RUN_DIR=$folder/run bash "$script" >"$logs/e2e-$name.log" 2>&1; then
+            tail -n 40 "$logs/e2e-$name.log" >&2
+            complain "$script failed; its whole output is in $logs/e2e-$name.log."
+            code=1
+        fi
+        [ ! -f "$folder/run/layout" ] || "$root/scripts/down.sh" --run-dir "$folder/run" --wipe --yes >/dev/null 2>&1 || true
+        rm -rf -- "$folder"
+    done
+    printf '%s scripts' "$count" >"$logs/figures"
+    return "$code"
+}
+
+end_to_end_tests() {
+    WAYBILL_E2E=1 WAYBILL_BIN_DIR=$root/.build/release run_tests e2e --filter "${filter:-EndToEndTests}" --no-parallel
+}
+
+began=$SECONDS
+needed=("${build_packages[@]}" rabbitmq-server kcat sqlite3 curl jq shellcheck)
+ensure_packages "${needed[@]}"
+ensure_swift
+
+built=unknown
+# Builds once, for the first stage that needs it; tells in `built` (yes or no) how it went.
+ensure_built() {
+    [ "$built" = unknown ] || return 0
+    run_stage 'build (debug)' build_debug
+    if [ "$stage_code" -eq 0 ]; then built=yes; else built=no; fi
+}
+
+for stage in "${stages[@]}"; do
+    case $stage in
+        unit | component | e2e | tsan)
+            ensure_built
+            if [ "$built" = no ]; then
+                skip_stage "$stage" 'does not build'
+                continue
+            fi
+            ;;
+    esac
+    case $stage in
+        format) run_stage format check_format ;;
+        imports) run_stage imports "$root/scripts/check-imports.sh" ;;
+        unit) run_stage 'unit tests' unit_tests ;;
+        component)
+            if start_brokers "$root/.build/debug"; then
+                run_stage 'unit and component tests' component_tests
+            else
+                skip_stage component 'brokers did not start'
+            fi
+            ;;
+        tsan)
+            if start_brokers "$root/.build/debug"; then
+                run_stage 'thread sanitizer' sanitized_tests
+            else
+                skip_stage tsan 'brokers did not start'
+            fi
+            ;;
+        e2e)
+            stop_brokers
+            run_stage 'build (release)' build_release
+            if [ "$stage_code" -ne 0 ]; then
+                skip_stage e2e 'does not build'
+                continue
+            fi
+            if [ -d scripts/e2e ]; then run_stage 'end to end (scripts)' end_to_end_scripts; fi
+            if [ -d Tests/EndToEndTests ]; then run_stage 'end to end (tests)' end_to_end_tests; fi
+            ;;
+    esac
+done
+
+printf '\n%s%-26s %10s  %s%s\n' "$bold" STAGE TIME RESULT "$plain"
+printf '%s\n' "${summary[@]}"
+printf '%-26s %10s\n' total "$(elapsed $((SECONDS - began)))"
+exit "$failed"

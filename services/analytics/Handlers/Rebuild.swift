@@ -1,0 +1,152 @@
+import Commerce
+import DurableStore
+import Foundation
+import Kafka
+import Logging
+import Messaging
+import ServiceKit
+import Synchronization
+
+/// Folds the log again from its beginning into an empty database and compares the result with the live read models.
+///
+/// The live rows and the offsets they were folded up to are read in one transaction, so both sides stand at the same point of
+/// the log although the live side goes on. One rebuild at a time.
+///
+/// ```
+/// idle ──start──► running ──► finished (identical or not)
+///                    └──────► failed
+/// ```
+public final class Rebuild: Sendable {
+    /// How a rebuild stands.
+    public struct Status: Sendable, Equatable {
+        /// `running`, `finished` or `failed`.
+        public var state: String
+        /// Records read so far.
+        public var read: Int64
+        /// Records to read.
+        public var total: Int64
+        /// Whether the rebuilt rows are the live ones; `nil` until it is known.
+        public var identical: Bool?
+        /// Each table: rows on both sides and whether they are the same.
+        public var tables: [Table]
+        /// What went wrong, for `failed`.
+        public var error: String?
+
+        /// One table of the comparison.
+        public struct Table: Sendable, Equatable {
+            /// Its name.
+            public let name: String
+            /// Rows on the live side.
+            public let live: Int
+            /// Rows on the rebuilt side.
+            public let rebuilt: Int
+            /// Whether they are the same.
+            public let identical: Bool
+        }
+    }
+
+    private struct State {
+        var runs: [String: Status] = [:]
+        var order: [String] = []
+        var active = false
+    }
+
+    /// Remembered rebuilds; the oldest is forgotten.
+    private static let maximumRuns = 20
+
+    private let store: DurableStore
+    private let log: EventLogReader
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(store: DurableStore, log: EventLogReader, logger: Logger) {
+        self.store = store
+        self.log = log
+        self.logger = logger
+    }
+
+    /// How a rebuild stands; `nil` for one that is not known.
+    public func status(of id: String) -> Status? {
+        state.withLock { $0.runs[id] }
+    }
+
+    /// Reserves the one place; `nil` while another rebuild runs.
+    func reserve(_ id: String) -> String? {
+        state.withLock { state in
+            guard !state.active else { return nil }
+            state.active = true
+            state.order.append(id)
+            if state.order.count > Self.maximumRuns { state.runs[state.order.removeFirst()] = nil }
+            state.runs[id] = Status(state: "running", read: 0, total: 0, identical: nil, tables: [], error: nil)
+            return id
+        }
+    }
+
+    /// Rebuilds and compares. Call once after ``reserve(_:)``.
+    func run(_ id: String) async {
+        do {
+            try await rebuild(id)
+            update(id) { $0.state = "finished" }
+        } catch {
+            logger.error("A rebuild failed.", metadata: ["error": "\(error)"])
+            update(id) {
+                $0.state = "failed"
+                $0.error = "\(error)"
+            }
+        }
+        state.withLock { $0.active = false }
+    }
+
+    private func rebuild(_ id: String) async throws {
+        let handler = ReadModelHandler()
+        let (live, offsets) = try await store.read { db in
+            (try ReadModelDump(db), try ReadModelDump.offsets(of: handler.consumer, in: db))
+        }
+        let total = offsets.values.reduce(0, +)
+        update(id) { $0.total = total }
+
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("rebuild-" + id)
+        try FileManager.default.createDirectory(
+            at: folder,
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700]
+        )
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let scratch = try DurableStore(
+            DurableStoreConfiguration(path: folder.appendingPathComponent("rebuild.db").path),
+            migrations: AnalyticsSchema.migrations
+        )
+        do {
+            let processor = EventProcessor(store: scratch, consumer: handler.consumer, handler: handler)
+            try await log.read(upTo: offsets) { batch in
+                for verdict in await processor.process(batch) {
+                    switch verdict {
+                    case .acknowledge: break
+                    case .giveBack(let failure), .stop(let failure): throw failure
+                    }
+                }
+                self.update(id) { $0.read += Int64(batch.count) }
+            }
+            let rebuilt = try await scratch.read { db in try ReadModelDump(db) }
+            let tables = zip(live.tables, rebuilt.tables).map { left, right in
+                Status.Table(name: left.name, live: left.rows, rebuilt: right.rows, identical: left == right)
+            }
+            update(id) {
+                $0.tables = tables
+                $0.identical = live == rebuilt
+            }
+        } catch {
+            await scratch.close()
+            throw error
+        }
+        await scratch.close()
+    }
+
+    private func update(_ id: String, _ change: (inout Status) -> Void) {
+        state.withLock { state in
+            guard var status = state.runs[id] else { return }
+            change(&status)
+            state.runs[id] = status
+        }
+    }
+}

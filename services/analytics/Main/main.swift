@@ -1,0 +1,5 @@
+import AnalyticsService
+import Foundation
+import ServiceKit
+
+exit(await ServiceHost.run(AnalyticsService.self))

@@ -1,0 +1,125 @@
+import Commerce
+import Foundation
+import HTTPKit
+import Kafka
+import Messaging
+import StrictJSON
+
+/// Offers orders in an open loop and follows them to their end.
+struct LoadRun: Sendable {
+    let session: Session
+    let url: String
+    let plan: LoadPlan
+    let recorder: LoadRecorder
+    let kafka: KafkaClientConfiguration
+    /// The longest wait for open orders after the last placement.
+    let drainLimit: Duration
+
+    /// The most placements whose answer is awaited at one time; beyond it arrivals are late, which the latencies show.
+    static let maximumInFlight = 2000
+    /// A placement whose answer is unknown is sent again, with the same key, until this long after it was due.
+    private static let retryLimit: Duration = .seconds(60)
+
+    /// - Returns: how long placements were offered.
+    func run(bar: ProgressBar) async throws -> Duration {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await follow() }
+            group.addTask { await show(bar) }
+            let start = ContinuousClock.now
+            await offer(from: start)
+            let offered = ContinuousClock.now - start
+            let limit = ContinuousClock.now + drainLimit
+            while recorder.snapshot.open > 0, ContinuousClock.now < limit {
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            group.cancelAll()
+            bar.clear()
+            return offered
+        }
+    }
+
+    private func offer(from start: ContinuousClock.Instant) async {
+        await withTaskGroup(of: Void.self) { group in
+            var inFlight = 0
+            for index in 0..<plan.orders {
+                let due = start + plan.offset(of: index)
+                if due > .now { try? await Task.sleep(until: due, clock: .continuous) }
+                if Task.isCancelled { return }
+                if inFlight >= Self.maximumInFlight {
+                    await group.next()
+                    inFlight -= 1
+                }
+                recorder.offered()
+                inFlight += 1
+                group.addTask { await place(index, due: due) }
+            }
+        }
+    }
+
+    private func place(_ index: Int, due: ContinuousClock.Instant) async {
+        let key = plan.key(of: index)
+        let body = plan.body(of: index)
+        var pause: Duration = .milliseconds(100)
+        while true {
+            let reason: String
+            switch await session.send(
+                "POST",
+                url + "/v1/orders",
+                headers: [("idempotency-key", key)],
+                body: body,
+                deadline: .seconds(5)
+            ) {
+            case .success(let reply) where reply.status == 202:
+                let order = (try? StrictJSON.parse(reply.body, limits: .answer))?["id"]?.stringValue ?? ""
+                return recorder.accepted(key, order: order, due: due, latency: .now - due)
+            case .success(let reply)
+            where (400..<500).contains(reply.status) && reply.status != 409 && reply.status != 429:
+                return recorder.refused(key, status: reply.status)
+            case .success(let reply):
+                reason = "status \(reply.status)"
+            case .failure(let failure):
+                reason = failure.code.rawValue
+            }
+            guard ContinuousClock.now - due < Self.retryLimit, !Task.isCancelled else {
+                return recorder.unknown(key, reason)
+            }
+            try? await Task.sleep(for: pause)
+            pause = min(pause * 2, .seconds(2))
+        }
+    }
+
+    /// Ends are read from the event log: one reader sees them all, at the moment at which anyone could.
+    private func follow() async throws {
+        let reader = KafkaTopicReader(
+            configuration: kafka,
+            topics: [Channels.ordersTopic],
+            start: .tail(0),
+            mode: .follow,
+            logger: EventLogAccess.logger
+        )
+        do {
+            for try await record in reader {
+                guard let envelope = try? ReceivedMessage(recordHeaders: record).envelope.get(),
+                    let status = OrderStatus.allCases.first(where: { OrderEvent.messageType(for: $0) == envelope.type }
+                    ),
+                    status.isTerminal
+                else { continue }
+                recorder.ended(envelope.subject, status: status.rawValue, at: .now)
+            }
+        } catch is CancellationError {
+            // The run is over.
+        }
+    }
+
+    private func show(_ bar: ProgressBar) async {
+        while !Task.isCancelled {
+            let numbers = recorder.snapshot
+            bar.show(
+                Int64(numbers.offered),
+                of: Int64(plan.orders),
+                note: "\(numbers.accepted) accepted, \(numbers.ended["completed"] ?? 0) completed, \(numbers.open) open"
+            )
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import Foundation
+import Synchronization
+
+/// A line on standard error that shows how far long work is; nothing where standard error is no terminal.
+final class ProgressBar: Sendable {
+    private let label: String
+    private let last = Mutex(ContinuousClock.Instant.now - .seconds(1))
+    private static let cells = 28
+
+    init(_ label: String) {
+        self.label = label
+    }
+
+    /// Shows `done` of `total`, at most ten times a second.
+    func show(_ done: Int64, of total: Int64, note: String = "") {
+        guard Console.showsProgress else { return }
+        let isDue = last.withLock { last in
+            guard ContinuousClock.now - last >= .milliseconds(100) || done >= total else { return false }
+            last = .now
+            return true
+        }
+        guard isDue else { return }
+        let fraction = total > 0 ? min(1, Double(done) / Double(total)) : 0
+        let filled = Int(fraction * Double(Self.cells))
+        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: Self.cells - filled)
+        write("\r\u{1B}[K\(label) \(bar) \(Int(fraction * 100)) %  \(grouped(done))/\(grouped(total))  \(note)")
+    }
+
+    /// Takes the line away.
+    func clear() {
+        guard Console.showsProgress else { return }
+        write("\r\u{1B}[K")
+    }
+
+    private func write(_ text: String) {
+        FileHandle.standardError.write(Data(text.utf8))
+    }
+}

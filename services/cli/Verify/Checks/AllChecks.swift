@@ -1,0 +1,6 @@
+extension Check {
+    /// Every check, in the order in which the table shows them.
+    public static let all: [Check] =
+        acceptanceChecks + orderChecks + moneyChecks + ledgerChecks + stockChecks + outboxChecks + inboxChecks
+        + eventLogChecks + readModelChecks
+}

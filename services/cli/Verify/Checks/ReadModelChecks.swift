@@ -1,0 +1,128 @@
+import AnalyticsCore
+import Commerce
+import Messaging
+
+/// R: a read model is the fold of the log, no more and no less.
+let readModelChecks = [
+    Check("R1", "every read model is the fold of the event log up to its offsets", .always) { evidence in
+        guard let log = evidence.log else { return .notExamined("the event log was not read") }
+        guard let models = evidence.readModels else { return .notExamined("the analytics database was not read") }
+        var fold = MemoryFold()
+        var folded = 0
+        for record in log {
+            let partition = "\(record.topic)/\(record.partition)"
+            guard let end = models.offsets[partition], record.offset < end else { continue }
+            folded += 1
+            fold.apply(record)
+        }
+        let expected = fold.tables
+        var violations: [String] = []
+        for table in Set(models.tables.keys).union(expected.keys) {
+            let wanted = Set(expected[table] ?? [])
+            let present = Set(models.tables[table] ?? [])
+            violations += present.subtracting(wanted).map { "\(table) has the row \($0), which the log does not give" }
+            violations += wanted.subtracting(present).map { "\(table) lacks the row \($0), which the log gives" }
+        }
+        let rows = models.tables.values.reduce(0) { $0 + $1.count }
+        return .of(counted(folded, "event") + ", " + counted(rows, "row"), violations: violations)
+    }
+]
+
+/// The fold of analytics over plain dictionaries: the same decisions, another memory.
+private struct MemoryFold {
+    private struct MinuteKey: Hashable {
+        let minute: Int64
+        let currency: String
+    }
+    private struct KindKey: Hashable {
+        let kind: String
+        let currency: String
+    }
+    private struct Sum {
+        var amount: Int64 = 0
+        var count: Int64 = 0
+    }
+
+    private var seen: Set<String> = []
+    private var orders: [String: OrderFact] = [:]
+    private var revenue: [MinuteKey: Sum] = [:]
+    private var units: [String: Int64] = [:]
+    private var times: [Int64: Int64] = [:]
+    private var payments: [KindKey: Sum] = [:]
+    private var names: [String: String] = [:]
+
+    mutating func apply(_ record: LogRecord) {
+        guard let id = record.eventID, seen.insert(id).inserted else { return }
+        for change in changes(of: record) { apply(change) }
+    }
+
+    private func changes(of record: LogRecord) -> [ReadModelChange] {
+        if record.type.hasPrefix("waybill.order.") {
+            guard let event = try? PayloadCodec.decode(OrderEvent.self, from: record.body),
+                let placedAt = Timestamp(event.placedAt), record.sequence > 0
+            else { return [] }
+            return ReadModelFold.changes(
+                for: event,
+                sequence: record.sequence,
+                known: orders[event.orderID.text]?.version ?? 0,
+                placedAt: placedAt,
+                at: Timestamp(millisecondsSinceEpoch: record.timeMilliseconds)
+            )
+        }
+        if record.type == CatalogItemPut.messageType {
+            return (try? PayloadCodec.decode(CatalogItemPut.self, from: record.body)).map(ReadModelFold.changes) ?? []
+        }
+        if record.type.hasPrefix("waybill.payment.") {
+            return (try? PayloadCodec.decode(PaymentEvent.self, from: record.body)).map(ReadModelFold.changes) ?? []
+        }
+        return []
+    }
+
+    private mutating func apply(_ change: ReadModelChange) {
+        switch change {
+        case .setOrder(let fact):
+            // As the table does: what was ordered stays as it was first told.
+            let first = orders[fact.orderID.text] ?? fact
+            orders[fact.orderID.text] = OrderFact(
+                orderID: fact.orderID,
+                version: fact.version,
+                status: fact.status,
+                total: first.total,
+                placedAt: first.placedAt,
+                at: fact.at
+            )
+        case .addRevenue(let minute, let amount):
+            let key = MinuteKey(minute: minute.millisecondsSinceEpoch, currency: amount.currency.rawValue)
+            revenue[key, default: Sum()].amount &+= amount.minorUnits
+            revenue[key, default: Sum()].count += 1
+        case .addUnits(let sku, let count):
+            units[sku.text, default: 0] &+= Int64(count)
+        case .addCompletionTime(let milliseconds):
+            times[CompletionTimeClass.bound(forMilliseconds: milliseconds), default: 0] += 1
+        case .addPayment(let kind, let amount):
+            let key = KindKey(kind: kind.rawValue, currency: amount.currency.rawValue)
+            payments[key, default: Sum()].amount &+= amount.minorUnits
+            payments[key, default: Sum()].count += 1
+        case .nameArticle(let sku, let name):
+            names[sku.text] = name
+        }
+    }
+
+    /// The rows as the tables have them, columns in the tables' order.
+    var tables: [String: [String]] {
+        [
+            "order_facts": orders.values.map { fact in
+                [
+                    fact.orderID.text, String(fact.version), fact.status.rawValue, String(fact.total.minorUnits),
+                    fact.total.currency.rawValue, String(fact.placedAt.millisecondsSinceEpoch),
+                    String(fact.at.millisecondsSinceEpoch),
+                ].joined(separator: "|")
+            },
+            "revenue_by_minute": revenue.map { "\($0.minute)|\($0.currency)|\($1.amount)|\($1.count)" },
+            "units_by_sku": units.map { "\($0)|\($1)" },
+            "completion_times": times.map { "\($0)|\($1)" },
+            "payment_totals": payments.map { "\($0.kind)|\($0.currency)|\($1.amount)|\($1.count)" },
+            "article_names": names.map { "\($0)|\($1)" },
+        ]
+    }
+}

@@ -1,0 +1,224 @@
+/// One line of the gateway's ledger.
+public struct GatewayOperation: Sendable, Hashable {
+    /// Position, from 1.
+    public var sequence: Int64
+    /// `authorize`, `capture`, `void` or `refund`.
+    public var operation: String
+    /// `succeeded`, `declined` or `refused`.
+    public var result: String
+    /// The caller's idempotency key.
+    public var key: String
+    /// The caller's reference: the order id.
+    public var reference: String
+    /// Minor units.
+    public var amount: Int64
+    /// The currency code.
+    public var currency: String
+
+    /// Makes an operation.
+    public init(
+        sequence: Int64,
+        operation: String,
+        result: String,
+        key: String,
+        reference: String,
+        amount: Int64,
+        currency: String
+    ) {
+        self.sequence = sequence
+        self.operation = operation
+        self.result = result
+        self.key = key
+        self.reference = reference
+        self.amount = amount
+        self.currency = currency
+    }
+}
+
+/// One record of the event log.
+public struct LogRecord: Sendable, Hashable {
+    /// The topic.
+    public var topic: String
+    /// The partition.
+    public var partition: Int32
+    /// The offset.
+    public var offset: Int64
+    /// The key as text; `nil` when there is none.
+    public var key: String?
+    /// The event's id; `nil` when the record carries no readable envelope.
+    public var eventID: String?
+    /// The event's type.
+    public var type: String
+    /// The aggregate.
+    public var subject: String
+    /// The event's place among those of its aggregate; 0 when it carries none.
+    public var sequence: Int64
+    /// The message that caused the event.
+    public var causationID: String?
+    /// The event's time in milliseconds since the Unix epoch.
+    public var timeMilliseconds: Int64
+    /// The payload.
+    public var body: [UInt8]
+
+    /// Makes a record.
+    public init(
+        topic: String,
+        partition: Int32,
+        offset: Int64,
+        key: String?,
+        eventID: String?,
+        type: String,
+        subject: String,
+        sequence: Int64,
+        causationID: String? = nil,
+        timeMilliseconds: Int64 = 0,
+        body: [UInt8] = []
+    ) {
+        self.topic = topic
+        self.partition = partition
+        self.offset = offset
+        self.key = key
+        self.eventID = eventID
+        self.type = type
+        self.subject = subject
+        self.sequence = sequence
+        self.causationID = causationID
+        self.timeMilliseconds = timeMilliseconds
+        self.body = body
+    }
+
+    /// `orders/3@17`
+    public var place: String { "\(topic)/\(partition)@\(offset)" }
+}
+
+/// Outboxes and inboxes.
+public struct MessagingEvidence: Sendable {
+    /// A row of an outbox that still stands there.
+    public struct OutboxRow: Sendable, Hashable {
+        /// Whose outbox.
+        public var service: String
+        /// The message.
+        public var messageID: String
+        /// The topic for events, `nil` for commands and replies.
+        public var topic: String?
+        /// The aggregate.
+        public var subject: String
+        /// Its place, for events.
+        public var sequence: Int64?
+        /// Whether a broker confirmed it.
+        public var published: Bool
+        /// Why it is parked; `nil` when it is not.
+        public var parked: String?
+
+        /// Makes a row.
+        public init(
+            service: String,
+            messageID: String,
+            topic: String?,
+            subject: String,
+            sequence: Int64?,
+            published: Bool,
+            parked: String? = nil
+        ) {
+            self.service = service
+            self.messageID = messageID
+            self.topic = topic
+            self.subject = subject
+            self.sequence = sequence
+            self.published = published
+            self.parked = parked
+        }
+    }
+
+    /// A row of an inbox.
+    public struct InboxRow: Sendable, Hashable {
+        /// Whose inbox.
+        public var service: String
+        /// The consumer within the service.
+        public var consumer: String
+        /// The message.
+        public var messageID: String
+        /// `handled`, `refused` or `noop`.
+        public var outcome: String
+
+        /// Makes a row.
+        public init(service: String, consumer: String, messageID: String, outcome: String) {
+            self.service = service
+            self.consumer = consumer
+            self.messageID = messageID
+            self.outcome = outcome
+        }
+    }
+
+    /// A message that an effect names as its cause: an applied input of an order, say.
+    public struct Effect: Sendable, Hashable {
+        /// The service that had the effect.
+        public var service: String
+        /// The consumer within the service.
+        public var consumer: String
+        /// The message.
+        public var messageID: String
+
+        /// Makes an effect.
+        public init(service: String, consumer: String, messageID: String) {
+            self.service = service
+            self.consumer = consumer
+            self.messageID = messageID
+        }
+    }
+
+    /// All rows that still stand in an outbox.
+    public var outbox: [OutboxRow]
+    /// All rows of all inboxes.
+    public var inbox: [InboxRow]
+    /// Effects that name the message that caused them.
+    public var effects: [Effect]
+
+    /// Makes evidence.
+    public init(outbox: [OutboxRow] = [], inbox: [InboxRow] = [], effects: [Effect] = []) {
+        self.outbox = outbox
+        self.inbox = inbox
+        self.effects = effects
+    }
+}
+
+/// The read models as sorted rows of text, and how far the log was folded into them.
+public struct ReadModelEvidence: Sendable {
+    /// Rows by table, each as its columns joined with `|`.
+    public var tables: [String: [String]]
+    /// The next offset of each partition: `orders/3` → 17.
+    public var offsets: [String: Int64]
+
+    /// Makes evidence.
+    public init(tables: [String: [String]] = [:], offsets: [String: Int64] = [:]) {
+        self.tables = tables
+        self.offsets = offsets
+    }
+}
+
+/// One order as the client of a load run saw it.
+public struct LoadEntry: Sendable, Hashable {
+    /// What the client knows.
+    public enum Outcome: String, Sendable {
+        /// Acknowledged.
+        case ok
+        /// Definitely refused (a 4xx answer).
+        case fail
+        /// Unknown: the answer never came.
+        case info
+    }
+
+    /// The idempotency key.
+    public var key: String
+    /// What came of it.
+    public var outcome: Outcome
+    /// The order id of each acknowledgement, the first one first.
+    public var orders: [String]
+
+    /// Makes an entry.
+    public init(key: String, outcome: Outcome, orders: [String]) {
+        self.key = key
+        self.outcome = outcome
+        self.orders = orders
+    }
+}

@@ -1,0 +1,40 @@
+import Commerce
+import Kafka
+import Logging
+import Messaging
+
+/// Reads the event log from offset 0 to its present end.
+enum LogLoader {
+    static func read(_ configuration: KafkaClientConfiguration, logger: Logger) async throws -> [LogRecord] {
+        let reader = KafkaTopicReader(
+            configuration: configuration,
+            topics: Channels.allTopics,
+            start: .beginning,
+            mode: .untilEnd,
+            logger: logger
+        )
+        var records: [LogRecord] = []
+        for try await record in reader { records.append(LogRecord(record)) }
+        return records
+    }
+}
+
+extension LogRecord {
+    init(_ record: KafkaReceivedRecord) {
+        let headers = record.headers.map { (name: $0.name, value: String(decoding: $0.value, as: UTF8.self)) }
+        let envelope = try? EnvelopeHeaders.decode(headers, body: record.value ?? [])
+        self.init(
+            topic: record.topic,
+            partition: record.partition,
+            offset: record.offset,
+            key: record.key.map { String(decoding: $0, as: UTF8.self) },
+            eventID: envelope?.id,
+            type: envelope?.type ?? "",
+            subject: envelope?.subject ?? "",
+            sequence: envelope?.sequence ?? 0,
+            causationID: envelope?.causationID,
+            timeMilliseconds: envelope?.time.millisecondsSinceEpoch ?? 0,
+            body: record.value ?? []
+        )
+    }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import StrictJSON
+
+/// Evidence that is kept as JSON lines.
+enum TextFiles {
+    /// The gateway's ledger; `nil` when there is no such file. What follows the last line feed (the gateway was killed while
+    /// writing, or is writing now) is left out, as the gateway itself does when it starts: nobody was told of it.
+    static func gatewayLedger(_ path: String) throws -> [GatewayOperation]? {
+        guard let file = try lines(path) else { return nil }
+        return try file.complete.enumerated().map { index, line in
+            guard let value = try? StrictJSON.parse(Array(line)) else {
+                throw EvidenceFault("Line \(index + 1) of \(path) is no JSON.")
+            }
+            guard let operation = value["operation"]?.stringValue, let result = value["result"]?.stringValue,
+                let key = value["key"]?.stringValue, let sequence = value["seq"]?.integerValue,
+                let reference = value["reference"]?.stringValue, let amount = value["amount"]?.integerValue,
+                let currency = value["currency"]?.stringValue
+            else { throw EvidenceFault("Line \(index + 1) of \(path) is no ledger line.") }
+            guard sequence == Int64(index + 1) else {
+                throw EvidenceFault("Line \(index + 1) of \(path) is numbered \(sequence): the ledger has a gap.")
+            }
+            return GatewayOperation(
+                sequence: sequence,
+                operation: operation,
+                result: result,
+                key: key,
+                reference: reference,
+                amount: amount,
+                currency: currency
+            )
+        }
+    }
+
+    /// The history that a load run wrote: lines with `key`, `outcome` and, for acknowledged ones, `order`.
+    static func loadHistory(_ path: String) throws -> [LoadEntry] {
+        guard let file = try lines(path) else { throw EvidenceFault("There is no history \(path).") }
+        let lines = file.torn.isEmpty ? file.complete : file.complete + [file.torn]
+        var entries: [String: LoadEntry] = [:]
+        var keys: [String] = []
+        for (index, line) in lines.enumerated() {
+            guard let value = try? StrictJSON.parse(Array(line)), let key = value["key"]?.stringValue,
+                let outcome = value["outcome"]?.stringValue
+            else {
+                // The run may have been killed in the middle of its last line; a line that ends is whole or damaged.
+                guard index == file.complete.count else {
+                    throw EvidenceFault("Line \(index + 1) of \(path) is no entry.")
+                }
+                continue
+            }
+            var entry = entries[key] ?? LoadEntry(key: key, outcome: .info, orders: [])
+            if entries[key] == nil { keys.append(key) }
+            switch outcome {
+            case "ok":
+                entry.outcome = .ok
+                if let order = value["order"]?.stringValue, !entry.orders.contains(order) { entry.orders.append(order) }
+            case "fail" where entry.outcome != .ok:
+                entry.outcome = .fail
+            default:
+                break
+            }
+            entries[key] = entry
+        }
+        return keys.compactMap { entries[$0] }
+    }
+
+    /// The lines that end with a line feed, and what follows the last one.
+    private static func lines(_ path: String) throws -> (complete: [ArraySlice<UInt8>], torn: ArraySlice<UInt8>)? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+        var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let torn = lines.popLast() ?? []
+        return (lines, torn)
+    }
+}
+
+/// Evidence that cannot be read.
+public struct EvidenceFault: Error, CustomStringConvertible {
+    /// What is wrong, in one sentence.
+    public let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

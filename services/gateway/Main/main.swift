@@ -1,0 +1,4 @@
+import CardGateway
+import Foundation
+
+exit(await GatewayProcess.run(environment: ProcessInfo.processInfo.environment))

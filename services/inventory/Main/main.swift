@@ -1,0 +1,5 @@
+import Foundation
+import InventoryService
+import ServiceKit
+
+exit(await ServiceHost.run(InventoryService.self))

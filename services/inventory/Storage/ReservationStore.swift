@@ -1,0 +1,109 @@
+import Commerce
+import GRDB
+import InventoryCore
+import Messaging
+
+/// Reservations and stock levels in the database. Every function runs inside the caller's transaction.
+struct ReservationStore {
+    let db: Database
+
+    func reservation(of orderID: OrderID) throws -> Reservation? {
+        let statement = try db.cachedStatement(
+            sql: "SELECT status, version, reason, missing_sku FROM reservations WHERE order_id = ?"
+        )
+        guard let row = try Row.fetchOne(statement, arguments: [orderID.text]) else { return nil }
+        guard let status = Reservation.Status(rawValue: row[0]) else { throw CorruptRow(table: "reservations") }
+        return Reservation(
+            orderID: orderID,
+            status: status,
+            version: row[1],
+            items: try items(of: orderID),
+            reason: row[2],
+            missing: (row[3] as String?).flatMap(SKU.init)
+        )
+    }
+
+    func levels(of items: [OrderedItem]) throws -> [SKU: StockLevel] {
+        let statement = try db.cachedStatement(sql: "SELECT on_hand, reserved FROM stock WHERE sku = ?")
+        var levels: [SKU: StockLevel] = [:]
+        for item in items {
+            guard let row = try Row.fetchOne(statement, arguments: [item.sku.text]) else { continue }
+            levels[item.sku] = StockLevel(onHand: row[0], reserved: row[1])
+        }
+        return levels
+    }
+
+    /// Writes what a decision changed: the reservation, its history and the stock with its movements.
+    func save(_ reservation: Reservation, from previous: Reservation?, stock: [StockChange], at now: Timestamp) throws {
+        if previous == nil {
+            try db.cachedStatement(
+                sql: """
+                    INSERT INTO reservations (order_id, status, version, reason, missing_sku, updated_at)
+                    VALUES (?, ?, ?, ?, ?, ?)
+                    """
+            ).execute(arguments: [
+                reservation.orderID.text, reservation.status.rawValue, reservation.version, reservation.reason,
+                reservation.missing?.text, now.millisecondsSinceEpoch,
+            ])
+            for item in reservation.items {
+                try db.cachedStatement(
+                    sql: "INSERT INTO reservation_lines (order_id, sku, quantity) VALUES (?, ?, ?)"
+                ).execute(arguments: [reservation.orderID.text, item.sku.text, item.quantity.count])
+            }
+        } else {
+            try db.cachedStatement(
+                sql: """
+                    UPDATE reservations SET status = ?, version = ?, reason = ?, updated_at = ?
+                    WHERE order_id = ? AND version = ?
+                    """
+            ).execute(arguments: [
+                reservation.status.rawValue, reservation.version, reservation.reason, now.millisecondsSinceEpoch,
+                reservation.orderID.text, reservation.version - 1,
+            ])
+            guard db.changesCount == 1 else {
+                throw Failure(
+                    .retryable,
+                    code: "version-conflict",
+                    "The reservation changed underneath; it is tried again."
+                )
+            }
+        }
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO reservation_history (order_id, version, from_status, to_status, reason, at)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            reservation.orderID.text, reservation.version, previous?.status.rawValue, reservation.status.rawValue,
+            reservation.reason, now.millisecondsSinceEpoch,
+        ])
+        for change in stock { try apply(change, order: reservation.orderID, at: now) }
+    }
+
+    private func apply(_ change: StockChange, order: OrderID, at now: Timestamp) throws {
+        try db.cachedStatement(sql: "UPDATE stock SET on_hand = on_hand + ?, reserved = reserved + ? WHERE sku = ?")
+            .execute(arguments: [change.onHand, change.reserved, change.sku.text])
+        guard change.onHand != 0 else { return }
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO stock_movements (sku, kind, change, on_hand, order_id, at)
+                SELECT sku, ?, ?, on_hand, ?, ? FROM stock WHERE sku = ?
+                """
+        ).execute(arguments: [
+            change.onHand < 0 ? "sold" : "returned", change.onHand, order.text, now.millisecondsSinceEpoch,
+            change.sku.text,
+        ])
+    }
+
+    private func items(of orderID: OrderID) throws -> [OrderedItem] {
+        let statement = try db.cachedStatement(
+            sql: "SELECT sku, quantity FROM reservation_lines WHERE order_id = ? ORDER BY sku"
+        )
+        return try Row.fetchAll(statement, arguments: [orderID.text]).map { row in
+            guard let sku = SKU(row[0]), let quantity = Quantity(row[1]) else {
+                throw CorruptRow(table: "reservation_lines")
+            }
+            return OrderedItem(sku: sku, quantity: quantity)
+        }
+    }
+}

@@ -1,0 +1,5 @@
+import Foundation
+import OrderService
+import ServiceKit
+
+exit(await ServiceHost.run(OrderService.self))

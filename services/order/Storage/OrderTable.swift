@@ -1,0 +1,170 @@
+import Commerce
+import GRDB
+import Messaging
+import OrderCore
+
+/// An order with what is stored beside it.
+struct StoredOrder: Sendable {
+    var order: Order
+    /// The trace of the request that placed it, for what no message causes.
+    let traceparent: String?
+}
+
+/// Orders and their lines.
+enum OrderTable {
+    /// Writes a new order as it stands after its first decision.
+    static func insert(_ order: Order, traceparent: String?, in db: Database) throws {
+        let state = StateColumns(order.state)
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO orders(id, customer, card, currency, total, status, reason, stage, undo_stock, undo_payment,
+                    undo_rounds, version, placed_at, updated_at, traceparent)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            order.id.text, order.customer.text, order.card.text, order.total.currency.rawValue, order.total.minorUnits,
+            state.status, state.reason, state.stage, state.undoStock, state.undoPayment, state.undoRounds,
+            order.version,
+            order.placedAt.millisecondsSinceEpoch, order.updatedAt.millisecondsSinceEpoch, traceparent,
+        ])
+        let line = try db.cachedStatement(
+            sql: "INSERT INTO order_lines(order_id, line, sku, quantity, unit_price) VALUES (?, ?, ?, ?, ?)"
+        )
+        for (index, item) in order.lines.enumerated() {
+            try line.execute(arguments: [
+                order.id.text, index + 1, item.sku.text, item.quantity.count, item.unitPrice.minorUnits,
+            ])
+        }
+    }
+
+    /// Writes where an order stands now.
+    ///
+    /// - Parameter version: the version that was loaded.
+    /// - Throws: a retryable ``Failure`` when the row is at another version.
+    static func update(_ order: Order, from version: Int64, in db: Database) throws {
+        let state = StateColumns(order.state)
+        try db.cachedStatement(
+            sql: """
+                UPDATE orders SET status = ?, reason = ?, stage = ?, undo_stock = ?, undo_payment = ?, undo_rounds = ?,
+                    version = ?, updated_at = ?
+                WHERE id = ? AND version = ?
+                """
+        ).execute(arguments: [
+            state.status, state.reason, state.stage, state.undoStock, state.undoPayment, state.undoRounds,
+            order.version,
+            order.updatedAt.millisecondsSinceEpoch, order.id.text, version,
+        ])
+        guard db.changesCount == 1 else {
+            throw Failure(.retryable, code: "order-version", "The order changed since it was read.")
+        }
+    }
+
+    /// An order by its id.
+    ///
+    /// - Throws: a ``Failure`` of class poison when the row is not one that this program wrote.
+    static func find(_ id: OrderID, in db: Database) throws -> StoredOrder? {
+        guard
+            let row = try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT \(columns) FROM orders WHERE id = ?"),
+                arguments: [id.text]
+            )
+        else { return nil }
+        return try stored(row, in: db)
+    }
+
+    /// A page of orders, the newest first (identifiers rise with time).
+    ///
+    /// - Parameter before: only orders older than this one.
+    static func page(status: OrderStatus?, before: OrderID?, limit: Int, in db: Database) throws -> [Order] {
+        // Three texts rather than one with `OR`: each walks an index in the order of the answer.
+        let end = before?.text ?? "~"  // Behind every identifier.
+        let rows: [Row]
+        if let status {
+            rows = try Row.fetchAll(
+                db.cachedStatement(
+                    sql: "SELECT \(columns) FROM orders WHERE status = ? AND id < ? ORDER BY id DESC LIMIT ?"
+                ),
+                arguments: [status.rawValue, end, limit]
+            )
+        } else {
+            rows = try Row.fetchAll(
+                db.cachedStatement(sql: "SELECT \(columns) FROM orders WHERE id < ? ORDER BY id DESC LIMIT ?"),
+                arguments: [end, limit]
+            )
+        }
+        return try rows.map { try stored($0, in: db).order }
+    }
+
+    /// How many orders stand where.
+    static func counts(in db: Database) throws -> [OrderStatus: Int] {
+        var counts: [OrderStatus: Int] = [:]
+        for row in try Row.fetchAll(db, sql: "SELECT status, count(*) FROM orders GROUP BY status") {
+            if let status = OrderStatus(rawValue: row[0]) { counts[status] = row[1] }
+        }
+        return counts
+    }
+
+    /// Where an order stands, without its lines.
+    static func status(of id: OrderID, in db: Database) throws -> (status: OrderStatus, version: Int64)? {
+        guard
+            let row = try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT status, version FROM orders WHERE id = ?"),
+                arguments: [id.text]
+            )
+        else { return nil }
+        guard let status = OrderStatus(rawValue: row[0]) else { throw invalidRow("status") }
+        return (status, row[1])
+    }
+
+    private static let columns = """
+        id, customer, card, currency, total, status, reason, stage, undo_stock, undo_payment, undo_rounds, version, placed_at,
+        updated_at, traceparent
+        """
+
+    private static func stored(_ row: Row, in db: Database) throws -> StoredOrder {
+        guard let id = OrderID(row[0]), let customer = CustomerID(row[1]), let card = CardToken(row[2]),
+            let currency = Currency(rawValue: row[3]),
+            let state = StateColumns(
+                status: row[5],
+                reason: row[6],
+                stage: row[7],
+                undoStock: row[8],
+                undoPayment: row[9],
+                undoRounds: row[10]
+            ).state
+        else { throw invalidRow("order") }
+        let order = Order(
+            id: id,
+            customer: customer,
+            card: card,
+            lines: try lines(of: id, currency: currency, in: db),
+            total: Money(minorUnits: row[4], currency: currency),
+            placedAt: Timestamp(millisecondsSinceEpoch: row[12]),
+            state: state,
+            version: row[11],
+            updatedAt: Timestamp(millisecondsSinceEpoch: row[13])
+        )
+        return StoredOrder(order: order, traceparent: row[14])
+    }
+
+    private static func lines(of id: OrderID, currency: Currency, in db: Database) throws -> [OrderLine] {
+        let cursor = try Row.fetchCursor(
+            db.cachedStatement(
+                sql: "SELECT sku, quantity, unit_price FROM order_lines WHERE order_id = ? ORDER BY line"
+            ),
+            arguments: [id.text]
+        )
+        var lines: [OrderLine] = []
+        while let row = try cursor.next() {
+            guard let sku = SKU(row[0]), let quantity = Quantity(row[1]) else { throw invalidRow("line") }
+            lines.append(
+                OrderLine(sku: sku, quantity: quantity, unitPrice: Money(minorUnits: row[2], currency: currency))
+            )
+        }
+        return lines
+    }
+
+    private static func invalidRow(_ what: String) -> Failure {
+        Failure(.poison, code: "order-row-invalid", "A row of an order cannot be read: its \(what) is not valid.")
+    }
+}

@@ -1,0 +1,58 @@
+import Commerce
+public import DurableStore
+import Messaging
+public import PaymentCore
+
+/// Takes the gateway's callbacks in: once per `webhook-id`, with the same effect as the answer that was missed.
+public struct GatewayCallbacks: Sendable {
+    /// What a callback came to.
+    public enum Outcome: String, Sendable, Hashable {
+        case applied, noop, duplicate, unknownKey = "unknown-key", mismatch
+    }
+
+    private let store: DurableStore
+    private let settlement: IntentSettlement
+
+    /// Makes a use case.
+    /// - Parameter wake: told after a commit that left something to call.
+    public init(store: DurableStore, policy: IntentPolicy = IntentPolicy(), wake: @escaping @Sendable () -> Void) {
+        self.store = store
+        settlement = IntentSettlement(policy: policy, unit: PaymentUnit(wake: wake))
+    }
+
+    func take(_ document: GatewayDocument, webhookID: String) async throws -> Outcome {
+        let settlement = settlement
+        return try await store.write { tx in
+            guard try !CallbackTable.isKnown(webhookID, in: tx.db) else { return .duplicate }
+            let outcome = try Self.apply(document, settlement, in: tx)
+            try CallbackTable.insert(webhookID, document, outcome, at: tx.now, in: tx.db)
+            if tx.random() % 256 == 0 { try CallbackTable.clean(at: tx.now, in: tx.db) }
+            return switch outcome {
+            case .applied: .applied
+            case .noop: .noop
+            case .unknownKey: .unknownKey
+            case .mismatch: .mismatch
+            }
+        }
+    }
+
+    private static func apply(
+        _ document: GatewayDocument,
+        _ settlement: IntentSettlement,
+        in tx: Transaction
+    ) throws -> CallbackTable.Outcome {
+        guard let (orderID, intent) = try IntentTable.load(key: document.key, in: tx.db) else { return .unknownKey }
+        guard let stored = try PaymentTable.load(orderID, in: tx.db), let charge = stored.payment.charge else {
+            return .unknownKey
+        }
+        let call = GatewayCall(
+            key: intent.key,
+            kind: intent.kind,
+            orderID: orderID,
+            amount: charge.amount,
+            card: charge.card
+        )
+        guard let answer = document.answer(to: call) else { return .mismatch }
+        return try settlement.apply(answer, toKey: intent.key, sentAt: nil, in: tx) ? .applied : .noop
+    }
+}

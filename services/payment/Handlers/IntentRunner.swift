@@ -1,0 +1,167 @@
+import Commerce
+public import DurableStore
+public import Messaging
+public import PaymentCore
+
+/// Makes the calls to the gateway: a row first, then the call, then a row.
+///
+/// ```
+/// due row ──► breaker open? ──yes──► put off
+///                  │ no
+///    prepared: store `calling` ──► call ──► store what the answer means
+///    calling:                      call ──►
+///    unknown:      look up ──not found, window open──► call ──►
+///    abandoned:    look up ──────────────────────────────────►
+/// ```
+///
+/// At most `concurrency` exchanges are under way. A crash at any point leaves a row that is looked at again: ``recover()``
+/// turns what may have been sent into `unknown`, and that is asked for by key before anything is repeated.
+public final class IntentRunner: Sendable {
+    private let store: DurableStore
+    private let gateway: any CardGatewayClient
+    private let gate: GatewayGate
+    private let policy: IntentPolicy
+    private let clock: any WallClock
+    private let observer: any PaymentObserver
+    private let alarm = WakeSlot()
+    private let concurrency: Int
+    private let failurePause: Duration
+
+    /// Makes a runner.
+    ///
+    /// - Parameters:
+    ///   - concurrency: the most exchanges at the same time.
+    ///   - failurePause: how long an item rests when its row could not be stored.
+    public init(
+        store: DurableStore,
+        gateway: any CardGatewayClient,
+        gate: GatewayGate,
+        policy: IntentPolicy = IntentPolicy(),
+        clock: any WallClock,
+        observer: any PaymentObserver = NoObserver(),
+        concurrency: Int = 64,
+        failurePause: Duration = .seconds(1)
+    ) {
+        self.store = store
+        self.gateway = gateway
+        self.gate = gate
+        self.policy = policy
+        self.clock = clock
+        self.observer = observer
+        self.concurrency = concurrency
+        self.failurePause = failurePause
+    }
+
+    /// Makes the runner look for work. Cheap; call it after each commit that made some.
+    public func wake() { alarm.wake() }
+
+    /// Takes over from the process before: whatever was being called is now unknown. Before ``run()``.
+    /// - Returns: how many intents that were.
+    @discardableResult
+    public func recover() async throws -> Int {
+        try await store.write { tx in try IntentTable.recover(at: tx.now, in: tx.db) }
+    }
+
+    /// Works until the task is cancelled, then waits for the exchanges that are under way.
+    public func run() async throws {
+        let store = store
+        let runner = DueWorkRunner<DueIntent>(
+            name: "gateway",
+            concurrency: concurrency,
+            fetchDue: { now, limit, excluding in
+                try await store.read { db in try IntentTable.due(at: now, limit: limit, excluding: excluding, in: db) }
+            },
+            nextDue: { excluding in try await store.read { db in try IntentTable.nextDue(excluding: excluding, in: db) }
+            },
+            perform: { [self] item in await perform(item) },
+            clock: clock
+        )
+        alarm.set { runner.wake() }
+        try await runner.run()
+    }
+
+    /// Does what is due once, one after the other. For tests and simulations, which need no runner.
+    public func performDue() async throws {
+        let now = clock.now()
+        let items = try await store.read { db in try IntentTable.due(at: now, limit: 1000, excluding: [], in: db) }
+        for item in items { await perform(item) }
+    }
+
+    func perform(_ item: DueIntent) async {
+        do {
+            try await exchange(item)
+        } catch {
+            // The row is as it was, so the item is due again at once: without a pause this would be a hot loop.
+            observer.storeFailed(Failure(classifying: error))
+            try? await Task.sleep(for: failurePause)
+        }
+    }
+
+    private func exchange(_ item: DueIntent) async throws {
+        let began = clock.now()
+        let action = item.intent.action(at: began, policy: policy)
+        guard action != .rest else { return }
+        guard gate.mayCall() else {
+            return try await store(.notSent(note: "gateway unavailable"), item, sentAt: nil)
+        }
+        let answer: GatewayAnswer
+        switch action {
+        case .rest: return
+        case .begin:
+            guard try await markCalling(item.intent.key) else { return }
+            answer = await call(item.call)
+        case .call: answer = await call(item.call)
+        case .lookUp: answer = await lookUp(item.call)
+        case .lookUpThenCall:
+            let known = await lookUp(item.call)
+            answer = known == .notFound ? await call(item.call) : known
+        }
+        try await store(answer, item, sentAt: began)
+    }
+
+    private func call(_ call: GatewayCall) async -> GatewayAnswer {
+        let start = ContinuousClock.now
+        let answer = await gateway.call(call)
+        observer.exchanged(call.kind.rawValue, answer, ContinuousClock.now - start)
+        await note(answer, isLookUp: false)
+        return answer
+    }
+
+    private func lookUp(_ call: GatewayCall) async -> GatewayAnswer {
+        let start = ContinuousClock.now
+        let answer = await gateway.lookUp(call)
+        observer.exchanged("lookup", answer, ContinuousClock.now - start)
+        await note(answer, isLookUp: true)
+        return answer
+    }
+
+    private func note(_ answer: GatewayAnswer, isLookUp: Bool) async {
+        guard gate.note(answer, isLookUp: isLookUp) else { return }
+        // It came back: whatever waited for it may go on at once.
+        try? await store.write { [alarm] tx in
+            try IntentTable.resume(at: tx.now, in: tx.db)
+            tx.afterCommit { alarm.wake() }
+        }
+    }
+
+    /// Stores that a call may now be under way.
+    /// - Returns: no when the intent was taken back or settled meanwhile.
+    private func markCalling(_ key: String) async throws -> Bool {
+        try await store.write { tx in
+            guard var (_, intent) = try IntentTable.load(key: key, in: tx.db), intent.state == .prepared else {
+                return false
+            }
+            intent.state = .calling
+            try IntentTable.save(intent, at: tx.now, in: tx.db)
+            return true
+        }
+    }
+
+    private func store(_ answer: GatewayAnswer, _ item: DueIntent, sentAt: Timestamp?) async throws {
+        let settle = IntentSettlement(policy: policy, unit: PaymentUnit(wake: { [alarm] in alarm.wake() }))
+        let key = item.intent.key
+        try await store.write { tx in
+            _ = try settle.apply(answer, toKey: key, sentAt: sentAt, in: tx)
+        }
+    }
+}

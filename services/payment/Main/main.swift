@@ -1,0 +1,5 @@
+import Foundation
+import PaymentService
+import ServiceKit
+
+exit(await ServiceHost.run(PaymentService.self))

@@ -1,0 +1,60 @@
+import Commerce
+import Crypto
+import GRDB
+import Messaging
+import PaymentCore
+
+/// Writes the payment ledger: per posting its entries, then the transaction that closes them and extends the hash chain.
+enum LedgerTable {
+    /// - Parameter sourceEvent: the key of the intent that moved the money; booked once (L5).
+    static func post(
+        _ posting: Posting,
+        sourceEvent: String,
+        orderID: OrderID,
+        at now: Timestamp,
+        in db: Database
+    ) throws {
+        let last = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT id, hash FROM ledger_transactions ORDER BY id DESC LIMIT 1")
+        )
+        let id: Int64 = (last.map { $0[0] } ?? 0) + 1
+        let previous: String = last.map { $0[1] } ?? LedgerChain.genesis
+        let insert = try db.cachedStatement(
+            sql:
+                "INSERT INTO ledger_entries (transaction_id, position, account, amount, currency) VALUES (?, ?, ?, ?, ?)"
+        )
+        for (index, entry) in posting.entries.enumerated() {
+            try insert.execute(arguments: [
+                id, index + 1, entry.account.rawValue, entry.minorUnits, posting.amount.currency.rawValue,
+            ])
+        }
+        let text = LedgerChain.text(
+            id: id,
+            sourceEvent: sourceEvent,
+            orderID: orderID.text,
+            kind: posting.kind.rawValue,
+            postedAt: now.millisecondsSinceEpoch,
+            entries: posting.entries.map { ($0.account.rawValue, $0.minorUnits, posting.amount.currency.rawValue) },
+            previousHash: previous
+        )
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO ledger_transactions (id, source_event, order_id, kind, posted_at, previous_hash, hash)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            id, sourceEvent, orderID.text, posting.kind.rawValue, now.millisecondsSinceEpoch, previous, hash(of: text),
+        ])
+    }
+
+    static func hash(of text: String) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        var hex: [UInt8] = []
+        hex.reserveCapacity(64)
+        for byte in SHA256.hash(data: Array(text.utf8)) {
+            hex.append(digits[Int(byte >> 4)])
+            hex.append(digits[Int(byte & 0x0F)])
+        }
+        return String(decoding: hex, as: UTF8.self)
+    }
+}
