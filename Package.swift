@@ -32,6 +32,7 @@ let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistog
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioConcurrencyHelpers = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
@@ -129,6 +130,11 @@ let kitTargets: [Target] = [
         path: "Sources/EventLogServer",
         swiftSettings: strict
     ),
+    kit(
+        "Webhooks",
+        [
+            "DurableStore", "Messaging", "StrictJSON", grdb, crypto, nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL,
+        ]),
     kit("Supervision"),
     kit("KitTestSupport", ["Messaging"]),
     kit(
@@ -153,10 +159,12 @@ let serviceTargets: [Target] = [
     core("Order", "order"),
     core("Payment", "payment"),
     core("Inventory", "inventory"),
+    core("Notification", "notification"),
     core("Analytics", "analytics"),
     service("Order", "order", ["Kafka", crypto]),
     service("Payment", "payment", ["Kafka", crypto]),
     service("Inventory", "inventory", ["Kafka"]),
+    service("Notification", "notification", ["Kafka", "Webhooks"]),
     service("Analytics", "analytics", ["Kafka", crypto]),
     .target(
         name: "CardGateway",
@@ -171,6 +179,7 @@ let serviceTargets: [Target] = [
     main("order-service", "order", ["OrderService", "ServiceKit"]),
     main("payment-service", "payment", ["PaymentService", "ServiceKit"]),
     main("inventory-service", "inventory", ["InventoryService", "ServiceKit"]),
+    main("notification-service", "notification", ["NotificationService", "ServiceKit"]),
     main("analytics-service", "analytics", ["AnalyticsService", "ServiceKit"]),
     main("card-gateway", "gateway", ["CardGateway"]),
     .target(
@@ -223,6 +232,11 @@ let testTargets: [Target] = [
     tests("RabbitMQ", ["RabbitMQ", logging]),
     tests("RabbitMQComponent", ["RabbitMQ", logging]),
     tests("Kafka", ["Kafka", "CRdKafka", logging]),
+    tests(
+        "Webhooks",
+        [
+            "Webhooks", "Messaging", "StrictJSON", "DurableStore", "KitTestSupport", grdb, nioCore, nioPosix, nioHTTP1, nioSSL,
+        ]),
     tests("Supervision", ["Supervision", "waybill-supervisor"]),
     tests("Commerce", ["Commerce", "Messaging"]),
     tests("OrderCore", ["OrderCore", "Commerce", "Messaging"]),
@@ -250,6 +264,24 @@ let testTargets: [Target] = [
         ]
     ),
     tests("InventoryCore", ["InventoryCore", "Commerce"]),
+    tests(
+        "InventoryService",
+        [
+            "InventoryService", "InventoryCore", "Commerce", "Messaging", "DurableStore", "StrictJSON", "HTTPKit",
+            "KitTestSupport", "Telemetry", grdb, hummingbird, hummingbirdTesting, httpTypes, nioCore,
+        ]),
+    tests(
+        "AnalyticsService",
+        [
+            "AnalyticsService", "AnalyticsCore", "Commerce", "Messaging", "DurableStore", "StrictJSON", "ServiceKit", "Kafka",
+            "KitTestSupport", "HTTPKit", grdb, hummingbird, hummingbirdTesting, httpTypes, nioCore, logging,
+        ]),
+    tests(
+        "Verification",
+        [
+            "Verification", "Commerce", "Messaging", "StrictJSON", "DurableStore", "OrderCore", "InventoryCore", "PaymentCore",
+            "AnalyticsCore", "OrderService", "PaymentService", "KitTestSupport", grdb, logging,
+        ]),
     tests("AnalyticsCore", ["AnalyticsCore", "Commerce", "Messaging"]),
 ]
 

@@ -13,7 +13,8 @@ struct EventLogCommand: AsyncParsableCommand {
             One node, no replication, no authentication: it listens on loopback unless told otherwise and is no
             replacement for a Kafka cluster. Whatever it acknowledges is on disk.
             """,
-        subcommands: [Serve.self, Verify.self, Dump.self, Topics.self])
+        subcommands: [Serve.self, Verify.self, Dump.self, Topics.self]
+    )
 
     /// Runs the command line; the process ends with its exit code. (At the top level of a file the compiler would choose
     /// the synchronous `main`, which refuses asynchronous commands.)

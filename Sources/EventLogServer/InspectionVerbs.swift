@@ -6,7 +6,8 @@ import Foundation
 struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Read every byte and say whether it is what was written.",
-        discussion: "Changes nothing. Exit code 0: intact, 1: damage was found, 2: it could not be read.")
+        discussion: "Changes nothing. Exit code 0: intact, 1: damage was found, 2: it could not be read."
+    )
 
     @OptionGroup var directory: DirectoryOption
     @Flag(name: .long, help: "One JSON document.")
@@ -34,7 +35,9 @@ struct Verify: ParsableCommand {
 /// `event-log dump`
 struct Dump: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List the batches of a partition.", discussion: "Changes nothing and shows no keys or values.")
+        abstract: "List the batches of a partition.",
+        discussion: "Changes nothing and shows no keys or values."
+    )
 
     @OptionGroup var directory: DirectoryOption
     @Option(name: .long, help: "The topic.")
@@ -70,7 +73,9 @@ struct Dump: ParsableCommand {
 /// `event-log topics`
 struct Topics: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List the topics in a data directory.", discussion: "Changes nothing.")
+        abstract: "List the topics in a data directory.",
+        discussion: "Changes nothing."
+    )
 
     @OptionGroup var directory: DirectoryOption
     @Flag(name: .long, help: "One JSON document.")

@@ -14,7 +14,8 @@ struct Serve: AsyncParsableCommand {
             Examples:
               event-log serve --data-dir data --listen 127.0.0.1:9092 --metrics-listen 127.0.0.1:9093
               event-log serve --data-dir data --listen 127.0.0.1:0 --default-partitions 1
-            """)
+            """
+    )
 
     @OptionGroup var directory: DirectoryOption
     @Option(name: .long, help: "Where clients connect, as host:port; port 0 takes a free one.")
@@ -47,7 +48,10 @@ struct Serve: AsyncParsableCommand {
     var maxPartitions = 20_000
     @Flag(name: .long, help: "Take replication factors above 1 as 1 (for test suites).")
     var clampReplicationFactor = false
-    @Option(name: .long, help: "trace, debug, info, notice, warning, error or critical; LOG_LEVEL is used if not given.")
+    @Option(
+        name: .long,
+        help: "trace, debug, info, notice, warning, error or critical; LOG_LEVEL is used if not given."
+    )
     var logLevel: String?
 
     func validate() throws {
@@ -104,8 +108,10 @@ struct Serve: AsyncParsableCommand {
         logger.info(
             "Listening",
             metadata: [
-                "address": "\(listen.host):\(server.port)", "metricsPort": "\(server.metricsPort.map { "\($0)" } ?? "none")",
-            ])
+                "address": "\(listen.host):\(server.port)",
+                "metricsPort": "\(server.metricsPort.map { "\($0)" } ?? "none")",
+            ]
+        )
         let failure = await withTaskGroup(of: String?.self) { group in
             group.addTask { await server.failed() }
             group.addTask {
@@ -159,7 +165,8 @@ private final class TerminationSignals: Sendable {
                 source.setEventHandler { continuation.yield() }
                 source.resume()
                 return source
-            })
+            }
+        )
     }
 
     func next() async {

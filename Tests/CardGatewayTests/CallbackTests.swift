@@ -43,6 +43,7 @@ import Testing
         sender.submit(book.record(authorize("k1"), at: Timestamp(millisecondsSinceEpoch: 0)))
         #expect(await eventually(within: .seconds(10)) { sender.counts.delivered == 1 })
         let attempts = sent.withLock { $0 }
+        try #require(attempts.count == 2)
         #expect(attempts.map(\.id) == ["cb_1", "cb_1"])
         #expect(attempts[0].body == attempts[1].body)
         #expect(try StrictJSON.parse(attempts[0].body)["data"]?["key"] == "k1")

@@ -94,11 +94,11 @@ import Testing
         while order.state.status != .needsOperator {
             order.apply(decision, at: Fixture.now)
             if !decision.commands.isEmpty { asked += 1 }
-            guard asked <= 20 else { break }
+            guard asked <= 1440 else { break }
             decision = try OrderRules.decide(order, .deadline(.compensation), at: Fixture.now)
             if decision.state.status == .needsOperator { order.apply(decision, at: Fixture.now) }
         }
-        #expect(asked == 20 && order.state.status == .needsOperator && order.version == 5)
+        #expect(asked == 1440 && order.state.status == .needsOperator && order.version == 5)
     }
 
     @Test func reasonsFromOutsideAreTamed() {

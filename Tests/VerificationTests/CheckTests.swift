@@ -7,7 +7,9 @@ import Verification
     private func red(_ evidence: Evidence) -> [String: (count: Int, example: String)] {
         var red: [String: (count: Int, example: String)] = [:]
         for check in Check.all {
-            if case .violated(let count, let example) = check.examine(evidence).verdict { red[check.id] = (count, example) }
+            if case .violated(let count, let example) = check.examine(evidence).verdict {
+                red[check.id] = (count, example)
+            }
         }
         return red
     }
@@ -37,9 +39,11 @@ import Verification
         #expect(Set(ids) == Set(Damages.all.map(\.id)))
         #expect(
             Set(ids).isSuperset(of: [
-                "A1", "A2", "O1", "O2", "O3", "O4", "O5", "M1", "M2", "M7", "L1", "L2", "L3", "L4", "S1", "S2", "S3", "S4",
+                "A1", "A2", "O1", "O2", "O3", "O4", "O5", "M1", "M2", "M7", "L1", "L2", "L3", "L4", "S1", "S2", "S3",
+                "S4",
                 "X1", "X2", "X3", "I1", "I2", "E1", "E2", "E3", "E4", "E5", "R1",
-            ]))
+            ])
+        )
     }
 
     @Test func missingEvidenceIsSaidAndNeverCalledGood() {
@@ -64,13 +68,21 @@ import Verification
         // The duplicates were read by analytics, which counts each event once.
         for record in evidence.log ?? [] where record.topic != "inventory" {
             let place = "\(record.topic)/\(record.partition)"
-            evidence.readModels?.offsets[place] = max(evidence.readModels?.offsets[place] ?? 0, record.offset + 1)
+            let end = evidence.readModels?.offsets[place] ?? 0
+            evidence.readModels?.offsets[place] = max(end, record.offset + 1)
         }
         evidence.load?.append(LoadEntry(key: "key-timeout", outcome: .info, orders: []))
         evidence.gateway?.append(
             GatewayOperation(
-                sequence: 99, operation: "capture", result: "declined", key: "capture-2", reference: order(2), amount: 2500,
-                currency: "EUR"))
+                sequence: 99,
+                operation: "capture",
+                result: "declined",
+                key: "capture-2",
+                reference: order(2),
+                amount: 2500,
+                currency: "EUR"
+            )
+        )
         #expect(red(evidence).isEmpty, "\(red(evidence))")
     }
 

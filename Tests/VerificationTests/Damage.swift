@@ -1,3 +1,4 @@
+import Testing
 import Verification
 
 /// One way in which evidence can be bad.
@@ -34,6 +35,21 @@ struct Damage: Sendable, CustomTestStringConvertible {
 struct NotThere: Error {}
 
 extension Evidence {
+    var orderHistory: [HistoryRow] {
+        get { orders?.history ?? [] }
+        set { orders?.history = newValue }
+    }
+
+    var paymentHistory: [HistoryRow] {
+        get { payments?.history ?? [] }
+        set { payments?.history = newValue }
+    }
+
+    var stockHistory: [HistoryRow] {
+        get { inventory?.history ?? [] }
+        set { inventory?.history = newValue }
+    }
+
     /// The place of a record of the log.
     func index(_ topic: String, _ subject: String, _ sequence: Int64) throws -> Int {
         guard
@@ -52,16 +68,18 @@ extension Evidence {
         _ body: (inout LogRecord) -> Void
     ) throws {
         let index = try index(topic, subject, sequence)
-        body(&log![index])
+        var record = try record(topic, subject, sequence)
+        body(&record)
+        log?[index] = record
     }
 
     /// Appends a record to the partition of another one, after its last record.
     mutating func append(like template: LogRecord, _ body: (inout LogRecord) -> Void) {
         var record = template
         body(&record)
-        let last = log!.filter { $0.topic == record.topic && $0.partition == record.partition }.map(\.offset).max()
+        let last = log?.filter { $0.topic == record.topic && $0.partition == record.partition }.map(\.offset).max()
         record.offset = (last ?? -1) + 1
-        log!.append(record)
+        log?.append(record)
     }
 
     /// The record of the log at a place.
@@ -92,10 +110,18 @@ extension Evidence {
 
     /// Appends a line to the gateway's ledger, with an intent for its key unless told otherwise.
     mutating func operate(_ operation: String, _ key: String, _ reference: String, amount: Int64, intent: Bool = true) {
+        let sequence = Int64((gateway?.count ?? 0) + 1)
         gateway?.append(
             GatewayOperation(
-                sequence: Int64((gateway?.count ?? 0) + 1), operation: operation, result: "succeeded", key: key,
-                reference: reference, amount: amount, currency: "EUR"))
+                sequence: sequence,
+                operation: operation,
+                result: "succeeded",
+                key: key,
+                reference: reference,
+                amount: amount,
+                currency: "EUR"
+            )
+        )
         if intent { payments?.intentKeys.insert(key) }
     }
 

@@ -39,11 +39,21 @@ struct World {
         inventory.movements.append(.init(sku: Self.mug, kind: "adjusted", change: stock, onHand: stock, order: nil))
         let price = Money(minorUnits: Self.total / Int64(Self.pieces), currency: .eur)
         try announce(
-            "catalog", CatalogItemPut.messageType, Self.mug, 1, at: Self.start,
-            CatalogItemPut(sku: sku, name: "Mug", price: price, active: true))
+            "catalog",
+            CatalogItemPut.messageType,
+            Self.mug,
+            1,
+            at: Self.start,
+            CatalogItemPut(sku: sku, name: "Mug", price: price, active: true)
+        )
         try announce(
-            "inventory", StockAdjusted.messageType, Self.mug, 1, at: Self.start,
-            StockAdjusted(sku: sku, onHand: Int(stock), change: Int(stock)))
+            "inventory",
+            StockAdjusted.messageType,
+            Self.mug,
+            1,
+            at: Self.start,
+            StockAdjusted(sku: sku, onHand: Int(stock), change: Int(stock))
+        )
         load.append(LoadEntry(key: "key-refused", outcome: .fail, orders: []))
         load.append(LoadEntry(key: "key-unknown", outcome: .info, orders: []))
     }
@@ -63,7 +73,8 @@ struct World {
         try pay(number, [.authorized, .captured])
         onHand -= Int64(Self.pieces)
         inventory.movements.append(
-            .init(sku: Self.mug, kind: "sold", change: -Int64(Self.pieces), onHand: onHand, order: order(number)))
+            .init(sku: Self.mug, kind: "sold", change: -Int64(Self.pieces), onHand: onHand, order: order(number))
+        )
         revenue[Self.minute(number), default: 0] += 1
     }
 
@@ -100,7 +111,9 @@ struct World {
                 "completion_times": sold > 0 ? ["50|\(sold)"] : [],
                 "payment_totals": kinds.map { "\($0.key.rawValue)|EUR|\($0.value * Self.total)|\($0.value)" },
                 "article_names": ["\(Self.mug)|Mug"],
-            ], offsets: ends.filter { !$0.key.hasPrefix("inventory/") })
+            ],
+            offsets: ends.filter { !$0.key.hasPrefix("inventory/") }
+        )
         return evidence
     }
 
@@ -110,23 +123,38 @@ struct World {
         let id = order(number)
         let placedAt = Self.placedAt(number)
         let line = OrderLine(
-            sku: try Self.some(SKU(Self.mug)), quantity: try Self.some(Quantity(Self.pieces)),
-            unitPrice: Money(minorUnits: Self.total / Int64(Self.pieces), currency: .eur))
+            sku: try Self.some(SKU(Self.mug)),
+            quantity: try Self.some(Quantity(Self.pieces)),
+            unitPrice: Money(minorUnits: Self.total / Int64(Self.pieces), currency: .eur)
+        )
         var before: OrderStatus?
         for (index, status) in path.enumerated() {
             let version = Int64(index + 1)
             orders.history.append(
-                HistoryRow(aggregate: id, version: version, from: before?.rawValue, to: status.rawValue))
+                HistoryRow(aggregate: id, version: version, from: before?.rawValue, to: status.rawValue)
+            )
             let event = OrderEvent(
-                orderID: try Self.some(OrderID(id)), customerID: try Self.some(CustomerID("ann")), status: status,
-                previousStatus: before, lines: [line], total: Money(minorUnits: Self.total, currency: .eur),
-                placedAt: Timestamp(millisecondsSinceEpoch: placedAt).description)
+                orderID: try Self.some(OrderID(id)),
+                customerID: try Self.some(CustomerID("ann")),
+                status: status,
+                previousStatus: before,
+                lines: [line],
+                total: Money(minorUnits: Self.total, currency: .eur),
+                placedAt: Timestamp(millisecondsSinceEpoch: placedAt).description
+            )
             try announce(
-                "orders", OrderEvent.messageType(for: status), id, version, at: placedAt + 10 * (version - 1), event)
+                "orders",
+                OrderEvent.messageType(for: status),
+                id,
+                version,
+                at: placedAt + 10 * (version - 1),
+                event
+            )
             if index > 1 {
                 let message = "reply-\(number)-\(index)"
                 messaging.inbox.append(
-                    .init(service: "order", consumer: "order.inbox", messageID: message, outcome: "handled"))
+                    .init(service: "order", consumer: "order.inbox", messageID: message, outcome: "handled")
+                )
                 messaging.effects.append(.init(service: "order", consumer: "order.inbox", messageID: message))
             }
             before = status
@@ -134,18 +162,34 @@ struct World {
         let last = try Self.some(path.last)
         orders.orders.append(
             .init(
-                id: id, status: last.rawValue, version: Int64(path.count), total: Self.total, currency: "EUR",
-                linesTotal: Self.total, units: [Self.mug: Int64(Self.pieces)]))
+                id: id,
+                status: last.rawValue,
+                version: Int64(path.count),
+                total: Self.total,
+                currency: "EUR",
+                linesTotal: Self.total,
+                units: [Self.mug: Int64(Self.pieces)]
+            )
+        )
         orders.keys.append(("key-\(number)", id))
         load.append(LoadEntry(key: "key-\(number)", outcome: .ok, orders: [id]))
         facts.append(
-            "\(id)|\(path.count)|\(last.rawValue)|\(Self.total)|EUR|\(placedAt)|\(placedAt + 10 * Int64(path.count - 1))")
+            "\(id)|\(path.count)|\(last.rawValue)|\(Self.total)|EUR|\(placedAt)|\(placedAt + 10 * Int64(path.count - 1))"
+        )
         messaging.outbox.append(
             .init(
-                service: "order", messageID: "command-\(number)", topic: nil, subject: id, sequence: nil, published: true))
+                service: "order",
+                messageID: "command-\(number)",
+                topic: nil,
+                subject: id,
+                sequence: nil,
+                published: true
+            )
+        )
         // A duplicate that was answered again: an inbox row without an effect.
         messaging.inbox.append(
-            .init(service: "order", consumer: "order.inbox", messageID: "late-\(number)", outcome: "noop"))
+            .init(service: "order", consumer: "order.inbox", messageID: "late-\(number)", outcome: "noop")
+        )
     }
 
     private mutating func reserve(_ number: Int, _ path: [(status: String, kind: ReservationEvent.Kind)]) throws {
@@ -154,11 +198,16 @@ struct World {
         var before: String?
         for (index, step) in path.enumerated() {
             inventory.history.append(
-                HistoryRow(aggregate: id, version: Int64(index + 1), from: before, to: step.status))
+                HistoryRow(aggregate: id, version: Int64(index + 1), from: before, to: step.status)
+            )
             try announce(
-                "inventory", ReservationEvent.messageType(for: step.kind), id, Int64(index + 1),
+                "inventory",
+                ReservationEvent.messageType(for: step.kind),
+                id,
+                Int64(index + 1),
                 at: Self.placedAt(number),
-                ReservationEvent(orderID: try Self.some(OrderID(id)), kind: step.kind, items: [item]))
+                ReservationEvent(orderID: try Self.some(OrderID(id)), kind: step.kind, items: [item])
+            )
             before = step.status
         }
         inventory.reservations[id] = before
@@ -170,12 +219,21 @@ struct World {
         var before: PaymentEvent.Kind?
         for (index, kind) in path.enumerated() {
             payments.history.append(
-                HistoryRow(aggregate: id, version: Int64(index + 1), from: before?.rawValue, to: kind.rawValue))
+                HistoryRow(aggregate: id, version: Int64(index + 1), from: before?.rawValue, to: kind.rawValue)
+            )
             try announce(
-                "payments", PaymentEvent.messageType(for: kind), id, Int64(index + 1), at: Self.placedAt(number),
+                "payments",
+                PaymentEvent.messageType(for: kind),
+                id,
+                Int64(index + 1),
+                at: Self.placedAt(number),
                 PaymentEvent(
-                    orderID: try Self.some(OrderID(id)), paymentID: try Self.some(PaymentID(id)), kind: kind,
-                    amount: Money(minorUnits: Self.total, currency: .eur)))
+                    orderID: try Self.some(OrderID(id)),
+                    paymentID: try Self.some(PaymentID(id)),
+                    kind: kind,
+                    amount: Money(minorUnits: Self.total, currency: .eur)
+                )
+            )
             kinds[kind, default: 0] += 1
             before = kind
             switch kind {
@@ -197,8 +255,15 @@ struct World {
         payments.intentKeys.insert(key)
         gateway.append(
             GatewayOperation(
-                sequence: Int64(gateway.count + 1), operation: operation, result: "succeeded", key: key,
-                reference: order(number), amount: Self.total, currency: "EUR"))
+                sequence: Int64(gateway.count + 1),
+                operation: operation,
+                result: "succeeded",
+                key: key,
+                reference: order(number),
+                amount: Self.total,
+                currency: "EUR"
+            )
+        )
     }
 
     private mutating func book(_ number: Int, _ kind: String, debit: String, credit: String) {
@@ -207,8 +272,12 @@ struct World {
         payments.entries.append(.init(transaction: transaction, account: credit, amount: -Self.total, currency: "EUR"))
         payments.chain.append(
             .init(
-                transaction: transaction, source: "\(kind)-\(number)", storedHash: "hash-\(transaction)",
-                computedHash: "hash-\(transaction)"))
+                transaction: transaction,
+                source: "\(kind)-\(number)",
+                storedHash: "hash-\(transaction)",
+                computedHash: "hash-\(transaction)"
+            )
+        )
     }
 
     private mutating func announce<Payload: Encodable>(
@@ -224,12 +293,29 @@ struct World {
         let id = "\(topic)-\(subject)-\(sequence)"
         log.append(
             LogRecord(
-                topic: topic, partition: partition, offset: ends[place, default: 0], key: subject, eventID: id, type: type,
-                subject: subject, sequence: sequence, timeMilliseconds: time, body: try PayloadCodec.encode(payload)))
+                topic: topic,
+                partition: partition,
+                offset: ends[place, default: 0],
+                key: subject,
+                eventID: id,
+                type: type,
+                subject: subject,
+                sequence: sequence,
+                timeMilliseconds: time,
+                body: try PayloadCodec.encode(payload)
+            )
+        )
         ends[place, default: 0] += 1
         messaging.outbox.append(
             .init(
-                service: topic, messageID: id, topic: topic, subject: subject, sequence: sequence, published: true))
+                service: topic,
+                messageID: id,
+                topic: topic,
+                subject: subject,
+                sequence: sequence,
+                published: true
+            )
+        )
     }
 
     private static func placedAt(_ number: Int) -> Int64 { start + Int64(number) * 700 }

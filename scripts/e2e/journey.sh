@@ -38,7 +38,7 @@ before=$(waybill order list --limit 1000 --json | wc -l)
 line='{"sku":"MUG-STONEWARE","quantity":1}'
 expect 400 post 'nope'
 expect 422 post "{\"customer\":\"a\",\"card\":\"tok_visa\",\"lines\":[$line],\"x\":1}"
-expect 400 post "{\"customer\":\"a\",\"customer\":\"b\",\"card\":\"tok_visa\",\"lines\":[$line]}"
+expect 422 post "{\"customer\":\"a\",\"customer\":\"b\",\"card\":\"tok_visa\",\"lines\":[$line]}"
 for quantity in 0 -1 1000000000000000000; do
     expect 422 post "{\"customer\":\"a\",\"card\":\"tok_visa\",\"lines\":[{\"sku\":\"MUG-STONEWARE\",\"quantity\":$quantity}]}"
 done

@@ -66,13 +66,15 @@ public struct DeadLetter: Sendable, Identifiable {
     public let requeues: Int
     /// The dead letter from which this message was requeued before it failed again.
     public let previousID: String?
+    /// The dead letter of which this one is an edited copy; the message then has an id of its own.
+    public let editedFrom: String?
     /// When this record was written.
     public let recordedAt: Timestamp
 
     static let columns = """
         id, transport, consumer, source, message_id, type, subject, correlation_id, traceparent, failure_class, code, error,
         attempts, first_failed_at, failed_at, headers, body, x_death, state, state_changed_at, state_reason, requeues,
-        previous_id, recorded_at
+        previous_id, edited_from, recorded_at
         """
 
     /// Reads ``columns``, in their order.
@@ -100,7 +102,8 @@ public struct DeadLetter: Sendable, Identifiable {
         stateReason = row[20]
         requeues = row[21]
         previousID = row[22]
-        recordedAt = Timestamp(millisecondsSinceEpoch: row[23])
+        editedFrom = row[23]
+        recordedAt = Timestamp(millisecondsSinceEpoch: row[24])
     }
 
     init(
@@ -144,6 +147,42 @@ public struct DeadLetter: Sendable, Identifiable {
         stateReason = nil
         requeues = 0
         self.previousID = previousID
+        editedFrom = nil
+        recordedAt = now
+    }
+
+    /// A copy with another payload, under another id, waiting for a decision.
+    init(editing original: DeadLetter, id: String, envelope: Envelope, now: Timestamp) {
+        self.id = id
+        transport = original.transport
+        consumer = original.consumer
+        source = original.source
+        messageID = envelope.id
+        type = envelope.type
+        subject = envelope.subject
+        correlationID = envelope.correlationID
+        traceparent = envelope.traceparent
+        failureClass = original.failureClass
+        code = original.code
+        error = original.error
+        attempts = original.attempts
+        firstFailedAt = original.firstFailedAt
+        failedAt = original.failedAt
+        headers = original.headers.map { header in
+            switch header.name {
+            case "ce_id": (name: header.name, value: envelope.id)
+            case "content-type": (name: header.name, value: envelope.contentType)
+            default: header
+            }
+        }
+        body = envelope.body
+        xDeath = original.xDeath
+        state = .held
+        stateChangedAt = now
+        stateReason = nil
+        requeues = 0
+        previousID = original.previousID
+        editedFrom = original.id
         recordedAt = now
     }
 }

@@ -12,7 +12,7 @@ enum DeadLetterTable {
         try db.cachedStatement(
             sql: """
                 INSERT INTO dead_letters(\(DeadLetter.columns))
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING
                 """
         ).execute(arguments: [
             letter.id, letter.transport, letter.consumer, letter.source, letter.messageID, letter.type, letter.subject,
@@ -20,7 +20,7 @@ enum DeadLetterTable {
             letter.firstFailedAt.millisecondsSinceEpoch, letter.failedAt.millisecondsSinceEpoch,
             Data(HeaderText.encode(letter.headers)), Data(letter.body), letter.xDeath, letter.state.rawValue,
             letter.stateChangedAt.millisecondsSinceEpoch, letter.stateReason, letter.requeues, letter.previousID,
-            letter.recordedAt.millisecondsSinceEpoch,
+            letter.editedFrom, letter.recordedAt.millisecondsSinceEpoch,
         ])
         return db.changesCount > 0
     }
@@ -55,5 +55,58 @@ enum DeadLetterTable {
             if db.changesCount > 0 { return true }
         }
         return false
+    }
+
+    /// Notes that a held letter was tried again and failed again.
+    static func recordFailure(_ id: String, _ failure: Failure, at now: Timestamp, in db: Database) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE dead_letters SET failure_class = ?, code = ?, error = ?, attempts = attempts + 1, failed_at = ?
+                WHERE id = ? AND state = 'held'
+                """
+        ).execute(arguments: [
+            failure.failureClass.rawValue, failure.code.capped(atUTF8: 256),
+            failure.description.capped(atUTF8: DeadLetterHeaders.maximumErrorBytes), now.millisecondsSinceEpoch, id,
+        ])
+    }
+
+    /// Whether another version of a letter, made by editing, is not discarded. Only one version may ever be sent.
+    static func hasLiveVersion(of id: String, in db: Database) throws -> Bool {
+        try Bool.fetchOne(
+            db,
+            sql: """
+                WITH RECURSIVE
+                up(id) AS (SELECT ?1 UNION SELECT edited_from FROM dead_letters JOIN up USING (id)
+                    WHERE edited_from IS NOT NULL),
+                family(id) AS (SELECT id FROM up UNION SELECT child.id FROM dead_letters child
+                    JOIN family ON child.edited_from = family.id)
+                SELECT EXISTS (SELECT 1 FROM family JOIN dead_letters USING (id) WHERE id <> ?1 AND state <> 'discarded')
+                """,
+            arguments: [id]
+        ) ?? false
+    }
+
+    /// Deletes letters that were decided upon. A version made by editing goes after the letter it was made from, so that
+    /// an older version cannot be restored once a newer one is forgotten.
+    ///
+    /// - Returns: how many were deleted, at most `limit`.
+    static func purge(
+        _ filter: DeadLetterFilter,
+        decidedBefore: Timestamp?,
+        limit: Int,
+        in db: Database
+    ) throws -> Int {
+        let condition = filter.condition
+        try db.execute(
+            sql: """
+                DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters AS letter
+                    WHERE state <> 'held' AND state_changed_at < ? AND \(condition.sql)
+                    AND NOT EXISTS (SELECT 1 FROM dead_letters parent WHERE parent.id = letter.edited_from)
+                    ORDER BY state_changed_at LIMIT ?)
+                """,
+            arguments: [(decidedBefore ?? Timestamp(millisecondsSinceEpoch: .max)).millisecondsSinceEpoch]
+                + condition.arguments + [limit]
+        )
+        return db.changesCount
     }
 }

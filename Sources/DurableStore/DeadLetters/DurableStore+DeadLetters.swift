@@ -1,54 +1,31 @@
 import GRDB
 public import Messaging
 
-/// Which dead letters are meant. Every property that is set must fit.
-public struct DeadLetterFilter: Sendable, Hashable {
-    /// What was decided about it; `nil` for any.
-    public var state: DeadLetter.State?
-    /// The message's type.
-    public var type: String?
-    /// The failure's code.
-    public var code: String?
-    /// The message's subject.
-    public var subject: String?
-    /// The inbox or consumer in which it failed.
-    public var consumer: String?
-    /// Only letters that failed before this time.
-    public var failedBefore: Timestamp?
+/// A place in the list of dead letters.
+public struct DeadLetterCursor: Sendable, Hashable {
+    /// When the letter failed.
+    public let failedAt: Timestamp
+    /// The letter's id.
+    public let id: String
 
-    /// Makes a filter; see the properties.
-    public init(
-        state: DeadLetter.State? = .held,
-        type: String? = nil,
-        code: String? = nil,
-        subject: String? = nil,
-        consumer: String? = nil,
-        failedBefore: Timestamp? = nil
-    ) {
-        self.state = state
-        self.type = type
-        self.code = code
-        self.subject = subject
-        self.consumer = consumer
-        self.failedBefore = failedBefore
+    /// The place of a letter.
+    public init(_ letter: DeadLetter) {
+        failedAt = letter.failedAt
+        id = letter.id
     }
 
-    var condition: (sql: String, arguments: StatementArguments) {
-        var parts = ["1"]
-        var arguments = StatementArguments()
-        func require(_ part: String, _ value: (any DatabaseValueConvertible)?) {
-            guard let value else { return }
-            parts.append(part)
-            arguments += [value]
+    /// Reads ``text``; `nil` for anything else.
+    public init?(_ text: String) {
+        let parts = text.split(separator: ".", maxSplits: 1)
+        guard parts.count == 2, let milliseconds = Int64(parts[0]), !parts[1].isEmpty, parts[1].utf8.count <= 128 else {
+            return nil
         }
-        require("state = ?", state?.rawValue)
-        require("type = ?", type)
-        require("code = ?", code)
-        require("subject = ?", subject)
-        require("consumer = ?", consumer)
-        require("failed_at < ?", failedBefore?.millisecondsSinceEpoch)
-        return (parts.joined(separator: " AND "), arguments)
+        failedAt = Timestamp(millisecondsSinceEpoch: milliseconds)
+        id = String(parts[1])
     }
+
+    /// The place as text for URLs.
+    public var text: String { "\(failedAt.millisecondsSinceEpoch).\(id)" }
 }
 
 /// How many dead letters have one cause.
@@ -72,22 +49,43 @@ public struct DeadLetterCount: Sendable, Hashable {
 extension DurableStore {
     /// Dead letters, newest first.
     ///
-    /// - Parameter limit: the most letters, 1…1,000.
+    /// - Parameters:
+    ///   - limit: the most letters, 1…1,000.
+    ///   - cursor: list letters after this one of the former page.
     public func deadLetters(
         _ filter: DeadLetterFilter = DeadLetterFilter(),
         limit: Int = 100,
-        offset: Int = 0
+        after cursor: DeadLetterCursor? = nil
     ) async throws -> [DeadLetter] {
         try await read { db in
-            let condition = filter.condition
+            var (condition, arguments) = filter.condition
+            if let cursor {
+                condition += " AND (failed_at, id) < (?, ?)"
+                arguments += [cursor.failedAt.millisecondsSinceEpoch, cursor.id]
+            }
             return try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT \(DeadLetter.columns) FROM dead_letters WHERE \(condition.sql)
-                    ORDER BY failed_at DESC, id LIMIT ? OFFSET ?
+                    SELECT \(DeadLetter.columns) FROM dead_letters WHERE \(condition)
+                    ORDER BY failed_at DESC, id DESC LIMIT ?
                     """,
-                arguments: condition.arguments + [min(max(limit, 1), 1000), max(offset, 0)]
+                arguments: arguments + [min(max(limit, 1), 1000)]
             ).map(DeadLetter.init)
+        }
+    }
+
+    /// How many dead letters fit a filter.
+    ///
+    /// - Parameter decidedBefore: only letters that came into their state before this time.
+    public func deadLetterCount(_ filter: DeadLetterFilter, decidedBefore: Timestamp? = nil) async throws -> Int {
+        try await read { db in
+            let condition = filter.condition
+            return try Int.fetchOne(
+                db,
+                sql: "SELECT count(*) FROM dead_letters WHERE \(condition.sql) AND state_changed_at < ?",
+                arguments: condition.arguments
+                    + [(decidedBefore ?? Timestamp(millisecondsSinceEpoch: .max)).millisecondsSinceEpoch]
+            ) ?? 0
         }
     }
 
@@ -119,76 +117,24 @@ extension DurableStore {
         }
     }
 
-    /// Sends a held dead letter back to the inbox in which it failed: the mark and the outbox row are one unit, so it can
-    /// neither be lost nor sent twice.
+    /// Sends a held dead letter back to the inbox in which it failed; see ``DeadLetterDesk/requeue(_:_:)``.
     ///
-    /// Its attempts are counted from 1 again; if it fails again, the new dead letter names this one.
-    ///
-    /// - Returns: whether the letter was held.
-    /// - Throws: a ``Failure`` of class permanent, `not-requeueable`, for a letter that came from no inbox or whose
-    ///   envelope cannot be read.
+    /// - Returns: whether it was held and was sent.
     public func requeueDeadLetter(_ id: String, reason: String? = nil) async throws -> Bool {
-        try await write { transaction in
-            guard let letter = try DeadLetterTable.find(id, in: transaction.db), letter.state == .held else {
-                return false
-            }
-            guard letter.transport == Transport.amqp.rawValue,
-                var envelope = try? EnvelopeHeaders.decode(letter.headers, body: letter.body)
-            else {
-                throw Failure(
-                    .permanent,
-                    code: "not-requeueable",
-                    "Only a readable message that came from an inbox can be sent back to it."
-                )
-            }
-            envelope.attempt = 1
-            try transaction.enqueue(
-                OutgoingMessage(
-                    to: .inbox(letter.consumer),
-                    envelope,
-                    extraHeaders: [DeadLetterHeaders.previous: letter.id]
-                )
-            )
-            return try DeadLetterTable.move(
-                id,
-                from: [.held],
-                to: .requeued,
-                reason: reason,
-                at: transaction.now,
-                in: transaction.db
-            )
-        }
+        try await DeadLetterDesk(store: self).requeue(id, DeadLetterActor("operator", reason: reason)).kind == .sent
     }
 
     /// Gives a held dead letter up.
     ///
     /// - Returns: whether it was held.
     public func discardDeadLetter(_ id: String, reason: String) async throws -> Bool {
-        try await write { transaction in
-            try DeadLetterTable.move(
-                id,
-                from: [.held],
-                to: .discarded,
-                reason: reason,
-                at: transaction.now,
-                in: transaction.db
-            )
-        }
+        try await DeadLetterDesk(store: self).discard(id, DeadLetterActor("operator", reason: reason)).kind == .done
     }
 
     /// Takes a discarded dead letter back.
     ///
     /// - Returns: whether it was discarded.
     public func restoreDeadLetter(_ id: String, reason: String? = nil) async throws -> Bool {
-        try await write { transaction in
-            try DeadLetterTable.move(
-                id,
-                from: [.discarded],
-                to: .held,
-                reason: reason,
-                at: transaction.now,
-                in: transaction.db
-            )
-        }
+        try await DeadLetterDesk(store: self).restore(id, DeadLetterActor("operator", reason: reason)).kind == .done
     }
 }

@@ -5,7 +5,7 @@ extension DurableStore {
     /// Deletes inbox rows received before a time, in bounded batches.
     ///
     /// Ids must be kept at least as long as the longest way on which a message can come back: queues, retries, dead
-    /// letters and the log's retention. The default of ``InboxRetention`` is 14 days.
+    /// letters and the log's retention. The default of ``InboxRetention`` is 30 days.
     ///
     /// - Parameter batch: the most rows in one unit.
     /// - Returns: how many were deleted.
@@ -40,7 +40,11 @@ public struct InboxRetention: Sendable {
     /// - Parameters:
     ///   - retention: how long ids are remembered.
     ///   - interval: the time between two rounds.
-    public init(store: DurableStore, retention: Duration = .seconds(14 * 86_400), interval: Duration = .seconds(60)) {
+    public init(
+        store: DurableStore,
+        retention: Duration = MessageLifetimes.standard.inboxRetention,
+        interval: Duration = .seconds(60)
+    ) {
         self.store = store
         self.retention = retention
         self.interval = interval

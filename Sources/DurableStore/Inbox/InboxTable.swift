@@ -30,6 +30,17 @@ enum InboxTable {
         return known == hash ? .duplicate : .reused
     }
 
+    /// What ``claim(_:consumer:at:in:)`` would say, without writing anything.
+    static func look(_ envelope: Envelope, consumer: String, in db: Database) throws -> Claim {
+        let known = try Int64.fetchOne(
+            db.cachedStatement(sql: "SELECT body_hash FROM inbox WHERE consumer = ? AND message_id = ?"),
+            arguments: [consumer, envelope.id]
+        )
+        guard let known else { return .new }
+        let hash = PayloadHash.of(type: envelope.type, subject: envelope.subject, body: envelope.body)
+        return known == hash ? .duplicate : .reused
+    }
+
     static func markNoOperation(_ id: String, consumer: String, in db: Database) throws {
         try db.cachedStatement(sql: "UPDATE inbox SET outcome = 'noop' WHERE consumer = ? AND message_id = ?")
             .execute(arguments: [consumer, id])

@@ -14,6 +14,7 @@ enum StoreSchema {
             try db.execute(sql: deadLetterTable)
             try db.execute(sql: deadlineTable)
         }
+        migrator.registerMigration(prefix + "2") { db in try db.execute(sql: DeadLetterSchema.actsAndJobs) }
         return migrator
     }
 

@@ -10,8 +10,11 @@ enum Decompression {
 
     /// The records of a batch, or nil when its codec is not built in or its bytes make no sense.
     static func records(of batch: ByteBuffer, header: BatchHeader) -> ByteBuffer? {
-        guard let payload = batch.getSlice(
-            at: batch.readerIndex + BatchHeader.size, length: batch.readableBytes - BatchHeader.size)
+        guard
+            let payload = batch.getSlice(
+                at: batch.readerIndex + BatchHeader.size,
+                length: batch.readableBytes - BatchHeader.size
+            )
         else { return nil }
         if header.codec == 0 { return payload }
         let bytes = Array(payload.readableBytesView)

@@ -3,7 +3,8 @@ enum Gzip {
     /// Nil when the input is malformed or unfolds to more than `limit` bytes.
     static func decompress(_ input: [UInt8], limit: Int) -> [UInt8]? {
         var cursor = ByteCursor(input)
-        guard cursor.byte() == 0x1F, cursor.byte() == 0x8B, cursor.byte() == 8, let flags = cursor.byte(), cursor.skip(6)
+        guard cursor.byte() == 0x1F, cursor.byte() == 0x8B, cursor.byte() == 8, let flags = cursor.byte(),
+            cursor.skip(6)
         else { return nil }
         if flags & 0x04 != 0 {
             guard let extra = cursor.littleEndian(2), cursor.skip(Int(extra)) else { return nil }
@@ -48,13 +49,15 @@ private struct Inflater {
     }
 
     private static let lengthBase = [
-        3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258,
+        3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227,
+        258,
     ]
     private static let lengthBits = [
         0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0,
     ]
     private static let distanceBase = [
-        1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145,
+        1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097,
+        6145,
         8193, 12_289, 16_385, 24_577,
     ]
     private static let codeLengthOrder = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
@@ -162,7 +165,8 @@ private struct Inflater {
             guard all.count + count <= literalCount + distanceCount else { return false }
             all += [Int](repeating: repeated, count: count)
         }
-        guard let literals = Code(Array(all.prefix(literalCount))), let distances = Code(Array(all.dropFirst(literalCount)))
+        guard let literals = Code(Array(all.prefix(literalCount))),
+            let distances = Code(Array(all.dropFirst(literalCount)))
         else { return false }
         return codes(literals, distances)
     }
@@ -181,8 +185,10 @@ private struct Inflater {
                     let distanceSymbol = self.symbol(distances), distanceSymbol < Self.distanceBase.count,
                     let more = bits(distanceSymbol < 2 ? 0 : distanceSymbol / 2 - 1),
                     output.appendMatch(
-                        distance: Self.distanceBase[distanceSymbol] + more, count: Self.lengthBase[place] + extra,
-                        limit: limit)
+                        distance: Self.distanceBase[distanceSymbol] + more,
+                        count: Self.lengthBase[place] + extra,
+                        limit: limit
+                    )
                 else { return false }
             }
         }

@@ -23,14 +23,20 @@ enum LZ4 {
             } else {
                 let start = cursor.position
                 // Blocks may refer to earlier ones, so all share one output.
-                guard block(input, start, start + size, into: &output, limit: limit), cursor.skip(size) else { return nil }
+                guard block(input, start, start + size, into: &output, limit: limit), cursor.skip(size) else {
+                    return nil
+                }
             }
             if hasBlockChecksum, !cursor.skip(4) { return nil }
         }
     }
 
     private static func block(
-        _ input: [UInt8], _ start: Int, _ end: Int, into output: inout [UInt8], limit: Int
+        _ input: [UInt8],
+        _ start: Int,
+        _ end: Int,
+        into output: inout [UInt8],
+        limit: Int
     ) -> Bool {
         var cursor = ByteCursor(input, from: start, to: end)
         while cursor.remaining > 0 {

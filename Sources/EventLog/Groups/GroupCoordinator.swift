@@ -43,8 +43,11 @@ final class GroupCoordinator: Sendable {
     private let state = Mutex(State())
 
     init(
-        offsets: OffsetStore, options: Options, now: @escaping @Sendable () -> Int64,
-        wallTime: @escaping @Sendable () -> Int64, newId: @escaping @Sendable () -> String
+        offsets: OffsetStore,
+        options: Options,
+        now: @escaping @Sendable () -> Int64,
+        wallTime: @escaping @Sendable () -> Int64,
+        newId: @escaping @Sendable () -> String
     ) {
         self.offsets = offsets
         self.options = options
@@ -57,7 +60,10 @@ final class GroupCoordinator: Sendable {
     // MARK: Membership
 
     func join(
-        _ request: JoinGroupRequest, version: Int16, clientId: String, host: String,
+        _ request: JoinGroupRequest,
+        version: Int16,
+        clientId: String,
+        host: String,
         reply: @escaping @Sendable (JoinGroupResponse) -> Void
     ) {
         guard Self.isValid(request.groupId) else {
@@ -70,8 +76,11 @@ final class GroupCoordinator: Sendable {
         }
         let prefix = request.groupInstanceId ?? (clientId.isEmpty ? "member" : clientId)
         let client = GroupMachine.Client(
-            clientId: clientId, host: host, mustKnowMemberId: version >= 4,
-            newMemberId: "\(prefix.prefix(200))-\(newId())")
+            clientId: clientId,
+            host: host,
+            mustKnowMemberId: version >= 4,
+            newMemberId: "\(prefix.prefix(200))-\(newId())"
+        )
         let now = now()
         let work = state.withLock { state -> [Delivery]? in
             if state.groups[request.groupId] == nil {
@@ -127,7 +136,8 @@ final class GroupCoordinator: Sendable {
                 for member in request.members {
                     let error = machine.leave(member, now: now, actions: &actions)
                     response.members.append(
-                        .init(memberId: member.memberId, groupInstanceId: member.groupInstanceId, error: error))
+                        .init(memberId: member.memberId, groupInstanceId: member.groupInstanceId, error: error)
+                    )
                 }
                 return actions
             }
@@ -140,7 +150,8 @@ final class GroupCoordinator: Sendable {
 
     /// Commits offsets; answers when they are durable. `exists` tells which partitions there are.
     func commit(
-        _ request: OffsetCommitRequest, exists: (String, Int32) -> Bool,
+        _ request: OffsetCommitRequest,
+        exists: (String, Int32) -> Bool,
         reply: @escaping @Sendable (OffsetCommitResponse) -> Void
     ) {
         let now = now()
@@ -148,7 +159,10 @@ final class GroupCoordinator: Sendable {
         if verdict == .none {
             verdict = state.withLock { state in
                 if state.groups[request.groupId] == nil {
-                    if request.generation < 0 { return .none }
+                    if request.generation < 0 {
+                        let isKnown = offsets.hasOffsets(group: request.groupId)
+                        return isKnown || offsets.groupCount < options.maxGroups ? .none : .coordinatorNotAvailable
+                    }
                     return offsets.generation(group: request.groupId) == nil ? .illegalGeneration : .unknownMemberId
                 }
                 defer { refresh(request.groupId, &state) }
@@ -167,8 +181,11 @@ final class GroupCoordinator: Sendable {
                 if error == .none, !exists(topic.name, partition.index) { error = .unknownTopicOrPartition }
                 if error == .none {
                     let value = CommittedOffset(
-                        offset: partition.offset, leaderEpoch: partition.leaderEpoch, metadata: metadata,
-                        committedAt: time)
+                        offset: partition.offset,
+                        leaderEpoch: partition.leaderEpoch,
+                        metadata: metadata,
+                        committedAt: time
+                    )
                     let key = TopicPartition(topic: topic.name, partition: partition.index)
                     records.append(.offset(group: request.groupId, key, value))
                 }
@@ -207,8 +224,14 @@ final class GroupCoordinator: Sendable {
                         partitions: topic.partitions.map { index in
                             entry(
                                 index,
-                                offsets.offset(group: group.groupId, TopicPartition(topic: topic.name, partition: index)))
-                        }))
+                                offsets.offset(
+                                    group: group.groupId,
+                                    TopicPartition(topic: topic.name, partition: index)
+                                )
+                            )
+                        }
+                    )
+                )
             }
         } else {
             let all = Dictionary(grouping: offsets.offsets(group: group.groupId)) { $0.key.topic }
@@ -218,7 +241,9 @@ final class GroupCoordinator: Sendable {
                         name: topic,
                         partitions: values.sorted { $0.key.partition < $1.key.partition }.map {
                             entry($0.key.partition, $0.value)
-                        }))
+                        }
+                    )
+                )
             }
         }
         return answer
@@ -240,10 +265,13 @@ final class GroupCoordinator: Sendable {
         answer.protocolName = isStable ? machine.protocolName ?? "" : ""
         answer.members = machine.members.map { member in
             DescribeGroupsResponse.Member(
-                memberId: member.id, groupInstanceId: member.instanceId, clientId: member.clientId,
+                memberId: member.id,
+                groupInstanceId: member.instanceId,
+                clientId: member.clientId,
                 clientHost: member.clientHost,
                 metadata: isStable ? member.metadata(answer.protocolName) : ByteBuffer(),
-                assignment: isStable ? member.assignment : ByteBuffer())
+                assignment: isStable ? member.assignment : ByteBuffer()
+            )
         }
         return answer
     }
@@ -256,7 +284,10 @@ final class GroupCoordinator: Sendable {
         state.withLock { state in
             for (id, slot) in state.groups {
                 groups[id] = .init(
-                    groupId: id, protocolType: slot.machine.protocolType ?? "", state: slot.machine.phase.rawValue)
+                    groupId: id,
+                    protocolType: slot.machine.protocolType ?? "",
+                    state: slot.machine.phase.rawValue
+                )
             }
         }
         let wanted = Set(states)
@@ -308,7 +339,9 @@ final class GroupCoordinator: Sendable {
         let expired = state.withLock { state -> [String] in
             let candidates = known.union(state.groups.keys)
             return candidates.filter { id in
-                guard let machine = state.groups[id]?.machine else { return now - startedAt > options.offsetRetentionMs }
+                guard let machine = state.groups[id]?.machine else {
+                    return now - startedAt > options.offsetRetentionMs
+                }
                 guard machine.phase == .empty, machine.pendingMembers.isEmpty,
                     now - machine.emptySince > options.offsetRetentionMs
                 else { return false }
@@ -334,7 +367,11 @@ final class GroupCoordinator: Sendable {
 
     private func newMachine(_ groupId: String, now: Int64) -> GroupMachine {
         GroupMachine(
-            groupId: groupId, generation: offsets.generation(group: groupId) ?? 0, limits: options.limits, now: now)
+            groupId: groupId,
+            generation: offsets.generation(group: groupId) ?? 0,
+            limits: options.limits,
+            now: now
+        )
     }
 
     /// Keeps the number of groups in memory bounded; what an empty group has to remember is in the store.
@@ -359,7 +396,9 @@ final class GroupCoordinator: Sendable {
     }
 
     private func update(
-        _ groupId: String, _ state: inout State, _ body: (inout GroupMachine) -> [GroupMachine.Action]
+        _ groupId: String,
+        _ state: inout State,
+        _ body: (inout GroupMachine) -> [GroupMachine.Action]
     ) -> [Delivery] {
         guard var slot = state.groups[groupId] else { return [] }
         // Taken out for the change, so that the machine is not copied.
@@ -377,7 +416,8 @@ final class GroupCoordinator: Sendable {
                 delivery.answers.append { isDurable in
                     reply(
                         isDurable
-                            ? response : JoinGroupResponse(error: .coordinatorNotAvailable, memberId: response.memberId))
+                            ? response : JoinGroupResponse(error: .coordinatorNotAvailable, memberId: response.memberId)
+                    )
                 }
             case .answerSync(let ticket, let response):
                 guard case .sync(let reply) = state.replies.removeValue(forKey: ticket) else { continue }

@@ -24,10 +24,18 @@ extension GroupMachine {
         guard !request.protocolType.isEmpty, !names.isEmpty, isCompatible(request.protocolType, names, request.memberId)
         else { return refuse(.inconsistentGroupProtocol) }
         let member = Member(
-            id: request.memberId, instanceId: request.groupInstanceId, clientId: client.clientId,
-            clientHost: client.host, sessionTimeoutMs: Int64(request.sessionTimeoutMs),
-            rebalanceTimeoutMs: Int64(request.rebalanceTimeoutMs < 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs),
-            protocols: request.protocols, deadline: now + Int64(request.sessionTimeoutMs), joinTicket: ticket)
+            id: request.memberId,
+            instanceId: request.groupInstanceId,
+            clientId: client.clientId,
+            clientHost: client.host,
+            sessionTimeoutMs: Int64(request.sessionTimeoutMs),
+            rebalanceTimeoutMs: Int64(
+                request.rebalanceTimeoutMs < 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs
+            ),
+            protocols: request.protocols,
+            deadline: now + Int64(request.sessionTimeoutMs),
+            joinTicket: ticket
+        )
         guard member.metadataSize <= limits.maxMemberBytes else { return refuse(.invalidRequest) }
         if request.memberId.isEmpty {
             if let instanceId = request.groupInstanceId, let current = staticMembers[instanceId] {
@@ -64,7 +72,11 @@ extension GroupMachine {
     }
 
     private mutating func add(
-        _ member: Member, id: String, protocolType type: String, now: Int64, actions: inout [Action]
+        _ member: Member,
+        id: String,
+        protocolType type: String,
+        now: Int64,
+        actions: inout [Action]
     ) {
         var member = member
         member.id = id
@@ -103,7 +115,11 @@ extension GroupMachine {
 
     /// A restarted static member takes its old place, without a rebalance when nothing would change.
     private mutating func replaceStatic(
-        _ current: String, by member: Member, id: String, now: Int64, actions: inout [Action]
+        _ current: String,
+        by member: Member,
+        id: String,
+        now: Int64,
+        actions: inout [Action]
     ) {
         guard let place = position(current), let ticket = member.joinTicket else { return }
         let old = members[place]
@@ -221,12 +237,19 @@ extension GroupMachine {
 
     private func joinResponse(for member: Member) -> JoinGroupResponse {
         var response = JoinGroupResponse(
-            generation: generation, protocolType: protocolType, protocolName: protocolName, leader: leader ?? "",
-            memberId: member.id)
+            generation: generation,
+            protocolType: protocolType,
+            protocolName: protocolName,
+            leader: leader ?? "",
+            memberId: member.id
+        )
         if member.id == leader, let protocolName {
             response.members = members.map {
                 JoinGroupResponse.Member(
-                    memberId: $0.id, groupInstanceId: $0.instanceId, metadata: $0.metadata(protocolName))
+                    memberId: $0.id,
+                    groupInstanceId: $0.instanceId,
+                    metadata: $0.metadata(protocolName)
+                )
             }
         }
         return response
@@ -241,7 +264,10 @@ extension GroupMachine {
     mutating func sync(_ request: SyncGroupRequest, ticket: Ticket, now: Int64) -> [Action] {
         func refuse(_ error: ErrorCode) -> [Action] { [.answerSync(ticket, SyncGroupResponse(error: error))] }
         let error = validate(
-            memberId: request.memberId, instanceId: request.groupInstanceId, generation: request.generation)
+            memberId: request.memberId,
+            instanceId: request.groupInstanceId,
+            generation: request.generation
+        )
         guard error == .none, let place = position(request.memberId) else { return refuse(error) }
         if let type = request.protocolType, let mine = protocolType, type != mine {
             return refuse(.inconsistentGroupProtocol)

@@ -108,7 +108,9 @@ struct GroupMachine: Sendable {
         for member in members where member.joinTicket == nil && member.syncTicket == nil {
             deadline = min(deadline ?? member.deadline, member.deadline)
         }
-        if phase == .preparing, let rebalanceDeadline { deadline = min(deadline ?? rebalanceDeadline, rebalanceDeadline) }
+        if phase == .preparing, let rebalanceDeadline {
+            deadline = min(deadline ?? rebalanceDeadline, rebalanceDeadline)
+        }
         if phase == .completing || phase == .stable, let syncDeadline {
             deadline = min(deadline ?? syncDeadline, syncDeadline)
         }
@@ -119,7 +121,10 @@ struct GroupMachine: Sendable {
 
     mutating func heartbeat(_ request: HeartbeatRequest, now: Int64) -> ErrorCode {
         let error = validate(
-            memberId: request.memberId, instanceId: request.groupInstanceId, generation: request.generation)
+            memberId: request.memberId,
+            instanceId: request.groupInstanceId,
+            generation: request.generation
+        )
         guard error == .none, let place = position(request.memberId) else { return error }
         members[place].deadline = now + members[place].sessionTimeoutMs
         return phase == .preparing ? .rebalanceInProgress : .none
@@ -143,7 +148,10 @@ struct GroupMachine: Sendable {
         if request.generation < 0, phase == .empty { return .none }
         if request.generation < 0, request.memberId.isEmpty, request.groupInstanceId == nil { return .unknownMemberId }
         let error = validate(
-            memberId: request.memberId, instanceId: request.groupInstanceId, generation: request.generation)
+            memberId: request.memberId,
+            instanceId: request.groupInstanceId,
+            generation: request.generation
+        )
         guard error == .none, let place = position(request.memberId) else { return error }
         members[place].deadline = now + members[place].sessionTimeoutMs
         return phase == .completing ? .rebalanceInProgress : .none

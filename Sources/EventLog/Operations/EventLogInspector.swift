@@ -94,8 +94,11 @@ public struct EventLogInspector: Sendable {
     public var topics: [TopicInfo] {
         meta.topics.values.sorted { $0.name < $1.name }.map { topic in
             TopicInfo(
-                name: topic.name, id: Self.hex(topic.id.high) + Self.hex(topic.id.low),
-                partitions: Int(topic.partitionCount), settings: topic.overrides)
+                name: topic.name,
+                id: Self.hex(topic.id.high) + Self.hex(topic.id.low),
+                partitions: Int(topic.partitionCount),
+                settings: topic.overrides
+            )
         }
     }
 
@@ -134,15 +137,26 @@ public struct EventLogInspector: Sendable {
 
     private func verify(_ topic: MetaRecord.Topic, _ index: Int32) throws(StorageError) -> PartitionReport {
         var report = PartitionReport(
-            topic: topic.name, partition: Int(index), segments: 0, batches: 0, records: 0, bytes: 0, firstOffset: 0,
-            endOffset: 0, unfinishedBytes: 0, problems: [])
+            topic: topic.name,
+            partition: Int(index),
+            segments: 0,
+            batches: 0,
+            records: 0,
+            bytes: 0,
+            firstOffset: 0,
+            endOffset: 0,
+            unfinishedBytes: 0,
+            problems: []
+        )
         let segments = try segments(topic.name, index)
         report.segments = segments.count
         report.firstOffset = segments.first?.baseOffset ?? 0
         report.endOffset = report.firstOffset
         for (place, segment) in segments.enumerated() {
             if segment.baseOffset != report.endOffset {
-                report.problems.append("\(segment.logPath): begins at \(segment.baseOffset), \(report.endOffset) expected")
+                report.problems.append(
+                    "\(segment.logPath): begins at \(segment.baseOffset), \(report.endOffset) expected"
+                )
             }
             let size = try segment.file.size()
             let scanner = SegmentScanner(file: segment.file, limit: size, verifyChecksums: true)
@@ -150,7 +164,8 @@ public struct EventLogInspector: Sendable {
                 (header, position, buffer, start) throws(StorageError) -> Bool in
                 if header.baseOffset != report.endOffset {
                     report.problems.append(
-                        "\(segment.logPath): offset \(header.baseOffset) at byte \(position), \(report.endOffset) expected")
+                        "\(segment.logPath): offset \(header.baseOffset) at byte \(position), \(report.endOffset) expected"
+                    )
                 }
                 if header.codec == 0, let batch = buffer.getSlice(at: start, length: header.totalSize),
                     !RecordWalk.isConsistent(batch, header: header)
@@ -191,12 +206,20 @@ public struct EventLogInspector: Sendable {
                     let bytes = try segment.file.read(at: position, count: header.totalSize)
                     found.append(
                         BatchInfo(
-                            baseOffset: header.baseOffset, lastOffset: header.nextOffset - 1, size: header.totalSize,
-                            position: position, segment: segment.baseOffset, codec: Int(header.codec),
-                            producerId: header.producerId, producerEpoch: Int(header.producerEpoch),
-                            baseSequence: Int(header.baseSequence), leaderEpoch: Int(header.leaderEpoch),
+                            baseOffset: header.baseOffset,
+                            lastOffset: header.nextOffset - 1,
+                            size: header.totalSize,
+                            position: position,
+                            segment: segment.baseOffset,
+                            codec: Int(header.codec),
+                            producerId: header.producerId,
+                            producerEpoch: Int(header.producerEpoch),
+                            baseSequence: Int(header.baseSequence),
+                            leaderEpoch: Int(header.leaderEpoch),
                             maxTimestamp: header.maxTimestamp,
-                            isIntact: BatchCheck.isIntact(bytes, at: 0, header: header)))
+                            isIntact: BatchCheck.isIntact(bytes, at: 0, header: header)
+                        )
+                    )
                     return found.count < limit
                 }
             }

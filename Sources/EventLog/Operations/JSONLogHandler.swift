@@ -29,7 +29,9 @@ public struct JSONLogHandler: LogHandler {
     public func log(event: LogEvent) {
         var line = "{\"time\":\"\(Self.timestamp())\",\"level\":\"\(event.level)\",\"logger\":\(Self.quoted(label))"
         line += ",\"message\":\(Self.quoted("\(event.message)"))"
-        for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }) {
+        for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: {
+            $0.key < $1.key
+        }) {
             line += ",\(Self.quoted(key)):\(Self.quoted("\(value)"))"
         }
         line += "}\n"
@@ -42,7 +44,10 @@ public struct JSONLogHandler: LogHandler {
 
     private static func timestamp() -> String {
         Date().formatted(
-            .iso8601.year().month().day().dateSeparator(.dash).time(includingFractionalSeconds: true).timeSeparator(.colon)) + "Z"
+            .iso8601.year().month().day().dateSeparator(.dash).time(includingFractionalSeconds: true).timeSeparator(
+                .colon
+            )
+        ) + "Z"
     }
 
     private static func quoted(_ text: String) -> String {
@@ -56,7 +61,8 @@ public struct JSONLogHandler: LogHandler {
             case "\t": result += "\\t"
             default:
                 if scalar.value < 0x20 {
-                    result += "\\u" + String(repeating: "0", count: scalar.value < 0x10 ? 3 : 2)
+                    result +=
+                        "\\u" + String(repeating: "0", count: scalar.value < 0x10 ? 3 : 2)
                         + String(scalar.value, radix: 16)
                 } else {
                     result.unicodeScalars.append(scalar)

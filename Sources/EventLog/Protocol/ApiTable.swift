@@ -77,12 +77,16 @@ enum ApiTable {
     ]
 
     private static let byKey: [Int16: ApiVersionRow] = Dictionary(
-        uniqueKeysWithValues: rows.map { ($0.key.rawValue, $0) })
+        uniqueKeysWithValues: rows.map { ($0.key.rawValue, $0) }
+    )
 
     static func row(key: Int16) -> ApiVersionRow? { byKey[key] }
 
     private static func row(
-        _ key: ApiKey, _ advertised: ClosedRange<Int16>, served: ClosedRange<Int16>? = nil, flexible: Int16
+        _ key: ApiKey,
+        _ advertised: ClosedRange<Int16>,
+        served: ClosedRange<Int16>? = nil,
+        flexible: Int16
     ) -> ApiVersionRow {
         ApiVersionRow(key: key, advertised: advertised, served: served ?? advertised, flexibleFrom: flexible)
     }

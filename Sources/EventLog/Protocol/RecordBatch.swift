@@ -143,7 +143,10 @@ enum BatchCheck {
     static func isIntact(_ buffer: ByteBuffer, at index: Int, header: BatchHeader) -> Bool {
         guard header.totalSize >= BatchHeader.size, index + header.totalSize <= buffer.writerIndex else { return false }
         return Checksum.crc32c(
-            buffer, from: index + BatchHeader.crcStart, count: header.totalSize - BatchHeader.crcStart) == header.crc
+            buffer,
+            from: index + BatchHeader.crcStart,
+            count: header.totalSize - BatchHeader.crcStart
+        ) == header.crc
     }
 
     /// A batch with base offset and leader epoch set, in two parts: its first 16 bytes, written anew, and the rest as it
@@ -155,7 +158,9 @@ enum BatchCheck {
         prefix.writeInteger(records.getInteger(at: start + 8, as: Int32.self) ?? 0)
         prefix.writeInteger(leaderEpoch)
         let rest = records.getSlice(
-            at: start + BatchHeader.magicPosition, length: records.readableBytes - BatchHeader.magicPosition)
+            at: start + BatchHeader.magicPosition,
+            length: records.readableBytes - BatchHeader.magicPosition
+        )
         return [prefix, rest ?? ByteBuffer()]
     }
 
@@ -165,7 +170,10 @@ enum BatchCheck {
         records.setInteger(attributes | BatchHeader.logAppendTimeFlag, at: start + BatchHeader.crcStart)
         records.setInteger(time, at: start + BatchHeader.maxTimestampPosition)
         let crc = Checksum.crc32c(
-            records, from: start + BatchHeader.crcStart, count: records.readableBytes - BatchHeader.crcStart)
+            records,
+            from: start + BatchHeader.crcStart,
+            count: records.readableBytes - BatchHeader.crcStart
+        )
         records.setInteger(crc, at: start + BatchHeader.crcPosition)
     }
 }

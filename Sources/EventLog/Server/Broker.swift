@@ -21,7 +21,9 @@ final class Broker: Sendable {
     private let isStopping = Atomic(false)
 
     init(
-        configuration: EventLogConfiguration, store: LogStore, groups: GroupCoordinator,
+        configuration: EventLogConfiguration,
+        store: LogStore,
+        groups: GroupCoordinator,
         environment: StorageEnvironment
     ) {
         self.configuration = configuration
@@ -57,7 +59,10 @@ final class Broker: Sendable {
     /// Carries out one request. The responder is called once, now or later, on any thread. A request that may wait for
     /// long is returned, so that it can be given up.
     func handle(
-        _ body: ByteBuffer, isKnownVersion: Bool, responder: Responder, eventLoop: any EventLoop
+        _ body: ByteBuffer,
+        isKnownVersion: Bool,
+        responder: Responder,
+        eventLoop: any EventLoop
     ) throws(WireError) -> (any RunningRequest)? {
         let context = responder.context
         guard isKnownVersion else {
@@ -66,7 +71,10 @@ final class Broker: Sendable {
             return nil
         }
         var reader = WireReader(
-            body, version: context.version, isFlexible: context.row.isFlexible(context.version))
+            body,
+            version: context.version,
+            isFlexible: context.row.isFlexible(context.version)
+        )
         switch context.row.key {
         case .produce: produce(try reader.message(ProduceRequest.self), responder)
         case .fetch: return fetch(try reader.message(FetchRequest.self), responder, eventLoop: eventLoop)
@@ -105,8 +113,12 @@ final class Broker: Sendable {
             error: error,
             rows: ApiTable.rows.map {
                 .init(
-                    key: $0.key.rawValue, minVersion: $0.advertised.lowerBound, maxVersion: $0.advertised.upperBound)
-            })
+                    key: $0.key.rawValue,
+                    minVersion: $0.advertised.lowerBound,
+                    maxVersion: $0.advertised.upperBound
+                )
+            }
+        )
     }
 
     /// Runs work on the administration thread.

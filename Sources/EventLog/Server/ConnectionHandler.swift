@@ -43,6 +43,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var unansweredBytes = 0
     private var wantsRead = false
     private var isClosed = false
+    private var isStarting = false
     private var stallTimer: Scheduled<Void>?
     private var running: (any RunningRequest)?
 
@@ -229,6 +230,8 @@ final class ConnectionHandler: ChannelInboundHandler {
         }
     }
 
+    fileprivate func writeStalled() { fail("an answer was not read") }
+
     fileprivate func stalled() { fail("a frame did not become complete") }
 
     // MARK: Requests
@@ -239,12 +242,17 @@ final class ConnectionHandler: ChannelInboundHandler {
         broker.metrics.requests.add(1)
         let isProduce = body.getInteger(at: body.readerIndex, as: Int16.self) == ApiKey.produce.rawValue
         slots.append(
-            Slot(number: nextNumber, isProduce: isProduce, size: body.readableBytes, state: .waiting(body)))
+            Slot(number: nextNumber, isProduce: isProduce, size: body.readableBytes, state: .waiting(body))
+        )
         nextNumber += 1
         unansweredBytes += body.readableBytes
     }
 
     private func startRequests() {
+        // Answers that come at once lead back here; the loop that is under way goes on with what they made possible.
+        guard !isStarting else { return }
+        isStarting = true
+        defer { isStarting = false }
         var place = slots.startIndex
         var onlyProduceBefore = true
         while place != slots.endIndex, !isClosed {
@@ -252,7 +260,9 @@ final class ConnectionHandler: ChannelInboundHandler {
             switch slot.state {
             case .waiting(let body):
                 let isFirst = place == slots.startIndex
-                guard isFirst || slot.isProduce && onlyProduceBefore, context?.channel.isWritable ?? false else { return }
+                guard isFirst || slot.isProduce && onlyProduceBefore, context?.channel.isWritable ?? false else {
+                    return
+                }
                 slots[place].state = .running
                 start(body, number: slot.number)
                 // Answers that came at once may have removed slots.
@@ -279,12 +289,20 @@ final class ConnectionHandler: ChannelInboundHandler {
                 throw .unsupported(key: header.key, version: header.version)
             }
             let reference = ConnectionReference(self, context: context)
-            let request = RequestContext(
-                row: row, version: isKnownVersion ? header.version : 0, correlationId: header.correlationId,
-                clientId: header.clientId, host: "/\(peer)")
-            let responder = Responder(context: request) { answer in reference.finish(number, answer) }
+            let known = RequestContext(
+                row: row,
+                version: isKnownVersion ? header.version : 0,
+                correlationId: header.correlationId,
+                clientId: header.clientId,
+                host: "/\(peer)"
+            )
+            let responder = Responder(context: known) { answer in reference.finish(number, answer) }
             running = try broker.handle(
-                body, isKnownVersion: isKnownVersion, responder: responder, eventLoop: context.eventLoop)
+                body,
+                isKnownVersion: isKnownVersion,
+                responder: responder,
+                eventLoop: context.eventLoop
+            )
         } catch {
             fail("\(error)")
         }
@@ -329,8 +347,15 @@ final class ConnectionHandler: ChannelInboundHandler {
         for (place, chunk) in chunks.enumerated() {
             broker.metrics.bytesOut.add(chunk.readableBytes)
             if place == chunks.count - 1, let onWritten {
+                // A client that stops reading must not keep the bytes that all share.
+                let reference = ConnectionReference(self, context: context)
+                let stall = TimeAmount.seconds(Int64(broker.configuration.stallSeconds))
+                let timer = context.eventLoop.scheduleTask(in: stall) { reference.writeStalled() }
                 let promise = context.eventLoop.makePromise(of: Void.self)
-                promise.futureResult.whenComplete { _ in onWritten() }
+                promise.futureResult.whenComplete { _ in
+                    timer.cancel()
+                    onWritten()
+                }
                 context.write(wrapOutboundOut(chunk), promise: promise)
             } else {
                 context.write(wrapOutboundOut(chunk), promise: nil)
@@ -367,4 +392,5 @@ private struct ConnectionReference: Sendable {
     func finish(_ number: UInt64, _ answer: Responder.Answer) { run { $0.finish(number, answer) } }
     func budgetGranted(_ length: Int) { run { $0.budgetGranted(length) } }
     func stalled() { run { $0.stalled() } }
+    func writeStalled() { run { $0.writeStalled() } }
 }

@@ -4,7 +4,9 @@ import Synchronization
 
 extension Broker {
     func fetch(
-        _ request: FetchRequest, _ responder: Responder, eventLoop: any EventLoop
+        _ request: FetchRequest,
+        _ responder: Responder,
+        eventLoop: any EventLoop
     ) -> (any RunningRequest)? {
         let operation = FetchOperation(request, broker: self, responder: responder, eventLoop: eventLoop)
         operation.start()
@@ -67,13 +69,21 @@ private final class FetchOperation: RunningRequest, Sendable {
                 let known = partition.index >= 0 && Int(partition.index) < logs.count
                 targets.append(
                     Target(
-                        topic: place, place: index, log: known ? logs[Int(partition.index)] : nil,
-                        offset: partition.fetchOffset, maxBytes: max(0, Int(partition.maxBytes)),
-                        epoch: partition.currentLeaderEpoch))
+                        topic: place,
+                        place: index,
+                        log: known ? logs[Int(partition.index)] : nil,
+                        offset: partition.fetchOffset,
+                        maxBytes: max(0, Int(partition.maxBytes)),
+                        epoch: partition.currentLeaderEpoch
+                    )
+                )
                 answer.partitions.append(
                     .init(
-                        index: partition.index, abortedTransactions: request.isolationLevel == 1 ? [] : nil,
-                        records: ByteBuffer()))
+                        index: partition.index,
+                        abortedTransactions: request.isolationLevel == 1 ? [] : nil,
+                        records: ByteBuffer()
+                    )
+                )
             }
             response.topics.append(answer)
         }
@@ -140,7 +150,10 @@ private final class FetchOperation: RunningRequest, Sendable {
                 set { $0.error = .offsetOutOfRange }
             case .offline:
                 hasError = true
-                set { $0.error = .storageError }
+                // Deleted, or in doubt.
+                let name = response.topics[target.topic].name
+                let isCurrent = broker.store.partition(name, log.index) === log
+                set { $0.error = isCurrent ? .storageError : .unknownTopicOrPartition }
             case .atEnd: break
             case .ready(let plan):
                 ready.append(Ready(target: target, plan: plan))

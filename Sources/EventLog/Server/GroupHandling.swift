@@ -44,7 +44,11 @@ extension Broker {
     func deleteGroups(_ request: DeleteGroupsRequest, _ responder: Responder) {
         guard !request.groups.isEmpty else { return responder.send(DeleteGroupsResponse()) }
         let results = Mutex(
-            (response: DeleteGroupsResponse(results: request.groups.map { .init(groupId: $0) }), missing: request.groups.count))
+            (
+                response: DeleteGroupsResponse(results: request.groups.map { .init(groupId: $0) }),
+                missing: request.groups.count
+            )
+        )
         let box = SharedBox(results)
         for (place, group) in request.groups.enumerated() {
             groups.delete(group) { error in

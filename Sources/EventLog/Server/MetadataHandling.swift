@@ -18,11 +18,16 @@ extension Broker {
                 guard !store.exceedsLimit(adding: Int(configuration.defaultPartitions)) else { continue }
                 do throws(StorageError) {
                     _ = try store.createTopic(
-                        name, partitionCount: configuration.defaultPartitions, overrides: [:])
+                        name,
+                        partitionCount: configuration.defaultPartitions,
+                        overrides: [:]
+                    )
                     logger.info("Created a topic on demand", metadata: ["topic": "\(name)"])
                 } catch {
                     logger.error(
-                        "Could not create a topic", metadata: ["topic": "\(name)", "error": "\(error)"])
+                        "Could not create a topic",
+                        metadata: ["topic": "\(name)", "error": "\(error)"]
+                    )
                 }
             }
             responder.send(metadataResponse(wanted.map { lookUp($0) }))
@@ -43,12 +48,18 @@ extension Broker {
 
     private func describe(_ topic: Topic) -> MetadataResponse.Topic {
         MetadataResponse.Topic(
-            name: topic.name, id: topic.id,
+            name: topic.name,
+            id: topic.id,
             partitions: topic.partitions.map { partition in
                 MetadataResponse.Partition(
-                    index: partition.index, leaderId: LogStore.nodeId, leaderEpoch: store.leaderEpoch,
-                    replicas: [LogStore.nodeId], inSyncReplicas: [LogStore.nodeId])
-            })
+                    index: partition.index,
+                    leaderId: LogStore.nodeId,
+                    leaderEpoch: store.leaderEpoch,
+                    replicas: [LogStore.nodeId],
+                    inSyncReplicas: [LogStore.nodeId]
+                )
+            }
+        )
     }
 
     private var brokerEntry: BrokerEntry {
@@ -58,13 +69,21 @@ extension Broker {
 
     private func metadataResponse(_ topics: [MetadataResponse.Topic]) -> MetadataResponse {
         MetadataResponse(
-            brokers: [brokerEntry], clusterId: store.clusterId, controllerId: LogStore.nodeId, topics: topics)
+            brokers: [brokerEntry],
+            clusterId: store.clusterId,
+            controllerId: LogStore.nodeId,
+            topics: topics
+        )
     }
 
     func describeCluster(_ responder: Responder) {
         responder.send(
             DescribeClusterResponse(
-                clusterId: store.clusterId, controllerId: LogStore.nodeId, brokers: [brokerEntry]))
+                clusterId: store.clusterId,
+                controllerId: LogStore.nodeId,
+                brokers: [brokerEntry]
+            )
+        )
     }
 
     func findCoordinator(_ request: FindCoordinatorRequest, _ responder: Responder) {
@@ -73,11 +92,21 @@ extension Broker {
             FindCoordinatorResponse(
                 coordinators: request.keys.map { key in
                     guard request.keyType == FindCoordinatorRequest.groupKeyType else {
-                        return .init(key: key, error: .invalidRequest, errorMessage: "Only groups have a coordinator here.")
+                        return .init(
+                            key: key,
+                            error: .invalidRequest,
+                            errorMessage: "Only groups have a coordinator here."
+                        )
                     }
                     return .init(
-                        key: key, nodeId: LogStore.nodeId, host: address.host, port: Int32(clamping: address.port))
-                }))
+                        key: key,
+                        nodeId: LogStore.nodeId,
+                        host: address.host,
+                        port: Int32(clamping: address.port)
+                    )
+                }
+            )
+        )
     }
 
     // MARK: Looking up offsets
@@ -88,7 +117,9 @@ extension Broker {
                 $0.timestamp != ListOffsetsRequest.latest && $0.timestamp != ListOffsetsRequest.earliest
             }
         }
-        guard readsFiles else { return responder.send(listOffsetsResponse(request, version: responder.context.version)) }
+        guard readsFiles else {
+            return responder.send(listOffsetsResponse(request, version: responder.context.version))
+        }
         readFiles(responder) { [self] in
             responder.send(listOffsetsResponse(request, version: responder.context.version))
         }
@@ -99,12 +130,16 @@ extension Broker {
             topics: request.topics.map { topic in
                 ListOffsetsResponse.Topic(
                     name: topic.name,
-                    partitions: topic.partitions.map { offsetAnswer(topic.name, $0, version: version) })
-            })
+                    partitions: topic.partitions.map { offsetAnswer(topic.name, $0, version: version) }
+                )
+            }
+        )
     }
 
     private func offsetAnswer(
-        _ topic: String, _ partition: ListOffsetsRequest.Partition, version: Int16
+        _ topic: String,
+        _ partition: ListOffsetsRequest.Partition,
+        version: Int16
     ) -> ListOffsetsResponse.Partition {
         var answer = ListOffsetsResponse.Partition(index: partition.index)
         guard let log = store.partition(topic, partition.index) else {
@@ -156,7 +191,10 @@ extension Broker {
                                 answer.endOffset = end.offset
                             }
                             return answer
-                        })
-                }))
+                        }
+                    )
+                }
+            )
+        )
     }
 }

@@ -16,7 +16,9 @@ extension Broker {
         init(_ request: ProduceRequest) {
             let topics = request.topics.map { topic in
                 ProduceResponse.Topic(
-                    name: topic.name, partitions: topic.partitions.map { .init(index: $0.index) })
+                    name: topic.name,
+                    partitions: topic.partitions.map { .init(index: $0.index) }
+                )
             }
             let count = request.topics.reduce(0) { $0 + $1.partitions.count }
             // One more, so that nothing is sent before every partition was looked at.
@@ -25,7 +27,9 @@ extension Broker {
 
         /// Notes an outcome; the last call answers the request.
         func note(
-            _ responder: Responder, acks: Int16, close: Bool = false,
+            _ responder: Responder,
+            acks: Int16,
+            close: Bool = false,
             _ change: (inout ProduceResponse) -> Void = { _ in }
         ) {
             let finished = state.withLock { state -> (ProduceResponse, Bool)? in

@@ -23,7 +23,12 @@ struct Responder: Sendable {
     let deliver: @Sendable (Answer) -> Void
 
     func send<Message: WireStruct>(_ message: Message, onWritten: (@Sendable () -> Void)? = nil) {
-        let frame = Self.frame(message, row: context.row, version: context.version, correlationId: context.correlationId)
+        let frame = Self.frame(
+            message,
+            row: context.row,
+            version: context.version,
+            correlationId: context.correlationId
+        )
         deliver(.frame(frame, onWritten: onWritten))
     }
 
@@ -33,7 +38,10 @@ struct Responder: Sendable {
 
     /// A response with header and length.
     static func frame<Message: WireStruct>(
-        _ message: Message, row: ApiVersionRow, version: Int16, correlationId: Int32
+        _ message: Message,
+        row: ApiVersionRow,
+        version: Int16,
+        correlationId: Int32
     ) -> [ByteBuffer] {
         var header = WireWriter(version: version, isFlexible: row.responseHeaderIsFlexible(version))
         var length: Int32 = 0

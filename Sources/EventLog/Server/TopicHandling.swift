@@ -34,14 +34,19 @@ extension Broker {
                     do throws(StorageError) {
                         answer.id = try store.createTopic(topic.name, partitionCount: count, overrides: overrides).id
                         logger.info(
-                            "Created a topic", metadata: ["topic": "\(topic.name)", "partitions": "\(count)"])
+                            "Created a topic",
+                            metadata: ["topic": "\(topic.name)", "partitions": "\(count)"]
+                        )
                     } catch {
                         logger.error("Could not create a topic", metadata: ["error": "\(error)"])
                         throw AdminRefusal(.storageError, "The topic could not be stored.")
                     }
                 } catch {
                     answer = CreateTopicsResponse.Topic(
-                        name: topic.name, error: error.code, errorMessage: error.message)
+                        name: topic.name,
+                        error: error.code,
+                        errorMessage: error.message
+                    )
                 }
                 return answer
             }
@@ -105,9 +110,11 @@ extension Broker {
     private func configs(_ settings: TopicSettings) -> [CreateTopicsResponse.Config] {
         TopicSettings.definitions.map { definition in
             CreateTopicsResponse.Config(
-                name: definition.name, value: settings.value(definition.name),
+                name: definition.name,
+                value: settings.value(definition.name),
                 source: settings.overrides[definition.name] == nil
-                    ? DescribeConfigsResponse.Source.builtInDefault : DescribeConfigsResponse.Source.topic)
+                    ? DescribeConfigsResponse.Source.builtInDefault : DescribeConfigsResponse.Source.topic
+            )
         }
     }
 
@@ -123,19 +130,24 @@ extension Broker {
                     guard Int(topic.count) > current else {
                         throw AdminRefusal(
                             .invalidPartitions,
-                            "Topic currently has \(current) partitions, which is higher than the requested \(topic.count).")
+                            "Topic currently has \(current) partitions, which is higher than the requested \(topic.count)."
+                        )
                     }
                     let added = Int(topic.count) - current
                     if let assignments = topic.assignments {
                         guard assignments.count == added else {
                             throw AdminRefusal(
-                                .invalidReplicaAssignment, "Increasing by \(added) needs \(added) assignments.")
+                                .invalidReplicaAssignment,
+                                "Increasing by \(added) needs \(added) assignments."
+                            )
                         }
                         try check(assignments.map(\.brokers))
                     }
                     guard !store.exceedsLimit(adding: added) else {
                         throw AdminRefusal(
-                            .invalidPartitions, "The server's limit is \(configuration.maxPartitions) partitions.")
+                            .invalidPartitions,
+                            "The server's limit is \(configuration.maxPartitions) partitions."
+                        )
                     }
                     if !request.validateOnly {
                         do throws(StorageError) {
@@ -160,9 +172,11 @@ extension Broker {
                 let topic = wanted.name.map { store.topic($0) } ?? store.topic(id: wanted.id)
                 guard let topic else {
                     return .init(
-                        name: wanted.name, id: wanted.id,
+                        name: wanted.name,
+                        id: wanted.id,
                         error: wanted.name == nil ? .unknownTopicId : .unknownTopicOrPartition,
-                        errorMessage: "This server does not host this topic.")
+                        errorMessage: "This server does not host this topic."
+                    )
                 }
                 do throws(StorageError) {
                     try store.deleteTopic(topic.name)
@@ -170,7 +184,12 @@ extension Broker {
                     return .init(name: topic.name, id: topic.id)
                 } catch {
                     logger.error("Could not delete a topic", metadata: ["error": "\(error)"])
-                    return .init(name: topic.name, id: topic.id, error: .storageError, errorMessage: "\(error.operation) failed")
+                    return .init(
+                        name: topic.name,
+                        id: topic.id,
+                        error: .storageError,
+                        errorMessage: "\(error.operation) failed"
+                    )
                 }
             }
             responder.send(DeleteTopicsResponse(topics: topics))
@@ -196,14 +215,16 @@ extension Broker {
                             return answer
                         }
                         do throws(StorageError) {
-                            answer.lowWatermark = target <= bounds.logStart
+                            answer.lowWatermark =
+                                target <= bounds.logStart
                                 ? bounds.logStart : try store.trim(owner, log, to: target)
                         } catch {
                             logger.error("Could not delete records", metadata: ["error": "\(error)"])
                             answer.error = .storageError
                         }
                         return answer
-                    })
+                    }
+                )
             }
             responder.send(DeleteRecordsResponse(topics: topics))
         }
@@ -226,8 +247,12 @@ extension Broker {
                 for definition in TopicSettings.definitions where wanted?.contains(definition.name) ?? true {
                     result.configs.append(
                         describe(
-                            definition, topic.settings, synonyms: request.includeSynonyms,
-                            documentation: request.includeDocumentation))
+                            definition,
+                            topic.settings,
+                            synonyms: request.includeSynonyms,
+                            documentation: request.includeDocumentation
+                        )
+                    )
                 }
             case DescribeConfigsRequest.brokerResource:
                 guard resource.name == "\(LogStore.nodeId)" else {
@@ -246,14 +271,22 @@ extension Broker {
     }
 
     private func describe(
-        _ definition: TopicSettings.Definition, _ settings: TopicSettings, synonyms: Bool, documentation: Bool
+        _ definition: TopicSettings.Definition,
+        _ settings: TopicSettings,
+        synonyms: Bool,
+        documentation: Bool
     ) -> DescribeConfigsResponse.Config {
         let isDefault = settings.overrides[definition.name] == nil
         let source = isDefault ? DescribeConfigsResponse.Source.builtInDefault : DescribeConfigsResponse.Source.topic
         let value = settings.value(definition.name)
         var config = DescribeConfigsResponse.Config(
-            name: definition.name, value: value, isDefault: isDefault, source: source,
-            type: definition.kind.rawValue, documentation: documentation ? definition.documentation : nil)
+            name: definition.name,
+            value: value,
+            isDefault: isDefault,
+            source: source,
+            type: definition.kind.rawValue,
+            documentation: documentation ? definition.documentation : nil
+        )
         if synonyms { config.synonyms = [.init(name: definition.name, value: value, source: source)] }
         return config
     }
@@ -276,9 +309,13 @@ extension Broker {
         ]
         return values.map { name, value in
             DescribeConfigsResponse.Config(
-                name: name, value: value, isReadOnly: true, isDefault: true,
+                name: name,
+                value: value,
+                isReadOnly: true,
+                isDefault: true,
                 source: DescribeConfigsResponse.Source.staticBroker,
-                type: TopicSettings.Kind.string.rawValue)
+                type: TopicSettings.Kind.string.rawValue
+            )
         }
     }
 }

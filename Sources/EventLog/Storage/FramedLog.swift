@@ -45,7 +45,9 @@ final class FramedLog: Sendable {
 
     /// Opens the file, hands every intact entry to `replay`, and cuts what follows the last one.
     init(
-        directory: String, name: String, environment: StorageEnvironment,
+        directory: String,
+        name: String,
+        environment: StorageEnvironment,
         replay: (ByteBuffer) throws(StorageError) -> Void
     ) throws(StorageError) {
         self.directory = directory
@@ -60,7 +62,9 @@ final class FramedLog: Sendable {
         let valid = try Self.replay(file, size: size, replay)
         if valid < size {
             environment.logger.warning(
-                "Cut a torn tail", metadata: ["file": "\(path)", "bytes": "\(size - valid)"])
+                "Cut a torn tail",
+                metadata: ["file": "\(path)", "bytes": "\(size - valid)"]
+            )
             try file.truncate(to: valid)
             try file.synchronize()
         }
@@ -69,7 +73,9 @@ final class FramedLog: Sendable {
 
     /// Reads entries until the first that is not intact; answers where that is.
     static func replay(
-        _ file: any LogFile, size: Int, _ body: (ByteBuffer) throws(StorageError) -> Void
+        _ file: any LogFile,
+        size: Int,
+        _ body: (ByteBuffer) throws(StorageError) -> Void
     ) throws(StorageError) -> Int {
         var position = 0
         var buffer = ByteBuffer()
@@ -85,7 +91,10 @@ final class FramedLog: Sendable {
             else { return position }
             if buffer.readableBytes < Int(length) {
                 // The entry is longer than what was read with it; its length is known now.
-                buffer = try file.read(at: position + frameHeader, count: min(Int(length), size - position - frameHeader))
+                buffer = try file.read(
+                    at: position + frameHeader,
+                    count: min(Int(length), size - position - frameHeader)
+                )
             }
             guard var payload = buffer.readSlice(length: Int(length)),
                 Checksum.crc32c(payload, from: 0, count: payload.readableBytes) == crc,
@@ -121,7 +130,8 @@ final class FramedLog: Sendable {
             if let failure = state.failure { return .refuse(failure) }
             guard state.pendingBytes + frames.readableBytes <= Self.maxPendingBytes else {
                 return .refuse(
-                    StorageError(kind: .other, operation: "append", path: name, detail: "too much is waiting"))
+                    StorageError(kind: .other, operation: "append", path: name, detail: "too much is waiting")
+                )
             }
             state.pendingBytes += frames.readableBytes
             state.pending.append(Pending(frames: frames, completion: completion))

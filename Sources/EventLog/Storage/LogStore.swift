@@ -94,7 +94,12 @@ final class LogStore: Sendable {
         try Self.finishDeletions(&meta, directory: directory, log: log, files: files)
         var summary = Summary(stoppedCleanly: stoppedCleanly)
         let topics = try Self.openTopics(
-            meta, options: options, stoppedCleanly: stoppedCleanly, environment: environment, summary: &summary)
+            meta,
+            options: options,
+            stoppedCleanly: stoppedCleanly,
+            environment: environment,
+            summary: &summary
+        )
         self.summary = summary
         let nextProducerId = meta.nextProducerId
         state = Mutex(State(meta: meta, topics: topics, nextProducerId: nextProducerId))
@@ -104,11 +109,17 @@ final class LogStore: Sendable {
 
     private static func clusterId(directory: String, files: any FileLayer) throws(StorageError) -> String {
         if let bytes = try files.contents("\(directory)/cluster.json") {
-            if let file = try? JSONDecoder().decode(ClusterFile.self, from: Data(bytes.readableBytesView)), file.format == 1 {
+            if let file = try? JSONDecoder().decode(ClusterFile.self, from: Data(bytes.readableBytesView)),
+                file.format == 1
+            {
                 return file.clusterId
             }
             throw StorageError(
-                kind: .corruption, operation: "start", path: "\(directory)/cluster.json", detail: "unreadable")
+                kind: .corruption,
+                operation: "start",
+                path: "\(directory)/cluster.json",
+                detail: "unreadable"
+            )
         }
         let random = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
         let id = Data(random).base64EncodedString()
@@ -120,7 +131,10 @@ final class LogStore: Sendable {
     }
 
     private static func finishDeletions(
-        _ meta: inout MetaState, directory: String, log: FramedLog, files: any FileLayer
+        _ meta: inout MetaState,
+        directory: String,
+        log: FramedLog,
+        files: any FileLayer
     ) throws(StorageError) {
         let liveNames = Set(meta.topics.values.map(\.name))
         for topic in meta.doomed.values {
@@ -140,7 +154,9 @@ final class LogStore: Sendable {
     }
 
     private static func renameForDeletion(
-        _ topic: MetaRecord.Topic, directory: String, files: any FileLayer
+        _ topic: MetaRecord.Topic,
+        directory: String,
+        files: any FileLayer
     ) throws(StorageError) {
         for partition in 0..<topic.partitionCount {
             let path = "\(directory)/\(topic.name)-\(partition)"
@@ -156,7 +172,10 @@ final class LogStore: Sendable {
     }
 
     private static func openTopics(
-        _ meta: MetaState, options: Options, stoppedCleanly: Bool, environment: StorageEnvironment,
+        _ meta: MetaState,
+        options: Options,
+        stoppedCleanly: Bool,
+        environment: StorageEnvironment,
         summary: inout Summary
     ) throws(StorageError) -> [String: Topic] {
         let jobs = meta.topics.values.flatMap { topic in (0..<topic.partitionCount).map { (topic, $0) } }
@@ -170,11 +189,16 @@ final class LogStore: Sendable {
                 do throws(StorageError) {
                     result = .success(
                         try PartitionLog.open(
-                            topic: topic.name, index: partition,
+                            topic: topic.name,
+                            index: partition,
                             directory: "\(options.directory)/\(topic.name)-\(partition)",
                             settings: TopicSettings(defaults: options.settingDefaults, overrides: topic.overrides),
-                            leaderEpoch: meta.leaderEpoch, logStart: meta.logStarts[topic.id]?[partition] ?? 0,
-                            stoppedCleanly: stoppedCleanly, environment: environment))
+                            leaderEpoch: meta.leaderEpoch,
+                            logStart: meta.logStarts[topic.id]?[partition] ?? 0,
+                            stoppedCleanly: stoppedCleanly,
+                            environment: environment
+                        )
+                    )
                 } catch {
                     result = .failure(error)
                 }
@@ -200,13 +224,17 @@ final class LogStore: Sendable {
                         metadata: [
                             "partition": "\(topic.name)-\(index)", "bytes": "\(report.bytesCut)",
                             "reason": "\(report.reason)", "end": "\(log.bounds.logEnd)",
-                        ])
+                        ]
+                    )
                 }
             }
             topics[topic.name] = Topic(
-                name: topic.name, id: topic.id,
+                name: topic.name,
+                id: topic.id,
                 settings: TopicSettings(defaults: options.settingDefaults, overrides: topic.overrides),
-                createdAt: topic.createdAt, partitions: partitions)
+                createdAt: topic.createdAt,
+                partitions: partitions
+            )
         }
         return topics
     }
@@ -280,8 +308,12 @@ final class LogStore: Sendable {
     /// Creates a topic; the caller has checked name, counts and settings.
     func createTopic(_ name: String, partitionCount: Int32, overrides: [String: String]) throws(StorageError) -> Topic {
         let record = MetaRecord.Topic(
-            name: name, id: .random(), partitionCount: partitionCount, overrides: overrides,
-            createdAt: environment.now())
+            name: name,
+            id: .random(),
+            partitionCount: partitionCount,
+            overrides: overrides,
+            createdAt: environment.now()
+        )
         for index in 0..<partitionCount {
             let path = "\(options.directory)/\(name)-\(index)"
             if environment.files.exists(path) {
@@ -293,9 +325,12 @@ final class LogStore: Sendable {
         state.withLock { $0.meta.apply(.topicCreated(record)) }
         let partitions = try openNew(record, range: 0..<partitionCount)
         let topic = Topic(
-            name: name, id: record.id,
+            name: name,
+            id: record.id,
             settings: TopicSettings(defaults: options.settingDefaults, overrides: overrides),
-            createdAt: record.createdAt, partitions: partitions)
+            createdAt: record.createdAt,
+            partitions: partitions
+        )
         state.withLock { $0.topics[name] = topic }
         return topic
     }
@@ -314,9 +349,15 @@ final class LogStore: Sendable {
         var partitions: [PartitionLog] = []
         for index in range {
             let (partition, _) = try PartitionLog.open(
-                topic: topic.name, index: index, directory: "\(options.directory)/\(topic.name)-\(index)",
+                topic: topic.name,
+                index: index,
+                directory: "\(options.directory)/\(topic.name)-\(index)",
                 settings: TopicSettings(defaults: options.settingDefaults, overrides: topic.overrides),
-                leaderEpoch: leaderEpoch, logStart: 0, stoppedCleanly: false, environment: environment)
+                leaderEpoch: leaderEpoch,
+                logStart: 0,
+                stoppedCleanly: false,
+                environment: environment
+            )
             partitions.append(partition)
         }
         try environment.files.synchronizeDirectory(options.directory)
@@ -382,8 +423,11 @@ final class LogStore: Sendable {
                         try partition.closeCleanly()
                         if partition.bounds.isOffline {
                             throw StorageError(
-                                kind: .synchronization, operation: "close", path: partition.directory,
-                                detail: "the partition is offline")
+                                kind: .synchronization,
+                                operation: "close",
+                                path: partition.directory,
+                                detail: "the partition is offline"
+                            )
                         }
                     } catch {
                         failure.withLock { $0 = $0 ?? error }

@@ -76,7 +76,8 @@ enum MetaRecord: Equatable, Sendable {
                 overrides[key] = value
             }
             return .topicCreated(
-                Topic(name: name, id: id, partitionCount: count, overrides: overrides, createdAt: created))
+                Topic(name: name, id: id, partitionCount: count, overrides: overrides, createdAt: created)
+            )
         case 2:
             guard let id = reader.readTopicID(), let count = reader.readInteger(as: Int32.self) else { return nil }
             return .partitionsAdded(id, count: count)

@@ -63,8 +63,10 @@ final class OffsetStore: Sendable {
                     let time = reader.readInteger(as: Int64.self), let metadata = reader.readText()
                 else { return nil }
                 return .offset(
-                    group: group, TopicPartition(topic: topic, partition: partition),
-                    CommittedOffset(offset: offset, leaderEpoch: epoch, metadata: metadata, committedAt: time))
+                    group: group,
+                    TopicPartition(topic: topic, partition: partition),
+                    CommittedOffset(offset: offset, leaderEpoch: epoch, metadata: metadata, committedAt: time)
+                )
             case 2:
                 guard let topic = reader.readText(), let partition = reader.readInteger(as: Int32.self) else {
                     return nil
@@ -142,6 +144,9 @@ final class OffsetStore: Sendable {
     var groups: Set<String> {
         tables.state.withLock { Set($0.generations.keys).union($0.offsets.filter { !$0.value.isEmpty }.keys) }
     }
+
+    /// Groups with an offset; how many there may be is bounded by the coordinator.
+    var groupCount: Int { tables.state.withLock { $0.offsets.count } }
 
     func hasOffsets(group: String) -> Bool { tables.state.withLock { !($0.offsets[group]?.isEmpty ?? true) } }
 

@@ -45,7 +45,8 @@ extension PartitionLog {
             case idle([@Sendable () -> Void])
         }
         let step = state.withLock { state -> Step in
-            guard !state.isOffline, !state.pending.isEmpty || state.rollRequested, let active = state.segments.last else {
+            guard !state.isOffline, !state.pending.isEmpty || state.rollRequested, let active = state.segments.last
+            else {
                 state.isFlushing = false
                 let callbacks = state.onIdle
                 state.onIdle = []
@@ -69,7 +70,8 @@ extension PartitionLog {
             let items = Array(state.pending.prefix(count))
             state.pending.removeFirst(count)
             return .work(
-                Round(items: items, bytes: bytes, active: active, allocated: state.allocated, mustRoll: mustRoll))
+                Round(items: items, bytes: bytes, active: active, allocated: state.allocated, mustRoll: mustRoll)
+            )
         }
         switch step {
         case .work(let round): return round
@@ -138,7 +140,9 @@ extension PartitionLog {
     private func fail(_ round: Round, _ error: StorageError) {
         environment.metrics.appendFailures.add(1)
         environment.logger.error(
-            "An append failed", metadata: ["partition": "\(topic)-\(index)", "error": "\(error)"])
+            "An append failed",
+            metadata: ["partition": "\(topic)-\(index)", "error": "\(error)"]
+        )
         var isFinal = error.kind == .synchronization
         if !isFinal, let active = state.withLock({ $0.segments.last }) {
             do { try active.segment.file.truncate(to: active.size) } catch { isFinal = true }
@@ -181,7 +185,10 @@ extension PartitionLog {
             (
                 state.segments[state.segments.count - 1], state.activeIndex,
                 PartitionSnapshot(
-                    offset: state.durableEnd, producers: state.durableProducers, epochs: state.epochs)
+                    offset: state.durableEnd,
+                    producers: state.durableProducers,
+                    epochs: state.epochs
+                )
             )
         }
         let files = environment.files
@@ -194,8 +201,11 @@ extension PartitionLog {
         try file.truncate(to: 0)
         try files.synchronizeDirectory(directory)
         let entry = SegmentEntry(
-            segment: Segment(baseOffset: sealed.nextOffset, file: file, directory: directory), size: 0,
-            nextOffset: sealed.nextOffset, maxTimestamp: .min)
+            segment: Segment(baseOffset: sealed.nextOffset, file: file, directory: directory),
+            size: 0,
+            nextOffset: sealed.nextOffset,
+            maxTimestamp: .min
+        )
         let now = environment.now()
         state.withLock { state in
             state.segments.append(entry)
@@ -211,8 +221,11 @@ extension PartitionLog {
         let file = try environment.files.open(entry.segment.indexPath, create: true)
         try file.truncate(to: 0)
         let summary = SegmentIndex.Summary(
-            baseOffset: entry.segment.baseOffset, logSize: entry.size, nextOffset: entry.nextOffset,
-            maxTimestamp: entry.maxTimestamp)
+            baseOffset: entry.segment.baseOffset,
+            logSize: entry.size,
+            nextOffset: entry.nextOffset,
+            maxTimestamp: entry.maxTimestamp
+        )
         try file.write([index.encoded(summary)], at: 0)
     }
 

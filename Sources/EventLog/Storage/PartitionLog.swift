@@ -79,8 +79,13 @@ final class PartitionLog: Sendable {
     let state: Mutex<State>
 
     init(
-        topic: String, index: Int32, directory: String, settings: TopicSettings, leaderEpoch: Int32,
-        environment: StorageEnvironment, recovered: consuming State
+        topic: String,
+        index: Int32,
+        directory: String,
+        settings: TopicSettings,
+        leaderEpoch: Int32,
+        environment: StorageEnvironment,
+        recovered: consuming State
     ) {
         self.topic = topic
         self.index = index
@@ -103,18 +108,24 @@ final class PartitionLog: Sendable {
         }
         enum Step {
             case refuse(ErrorCode)
+            case lose
             case schedule
             case wait
         }
         let step = state.withLock { state -> Step in
-            if state.isOffline || state.pendingBytes > Self.maxPendingBytes { return .refuse(.storageError) }
+            if state.isOffline { return .refuse(.storageError) }
+            if state.pendingBytes > Self.maxPendingBytes {
+                // A refused batch would leave a gap for the producer's next one.
+                return header.hasProducer ? .lose : .refuse(.storageError)
+            }
             switch state.producers.check(header) {
             case .refuse(let code):
                 return .refuse(code)
             case .duplicate(let baseOffset):
                 environment.metrics.duplicateBatches.add(1)
                 state.pending.append(
-                    Pending(baseOffset: baseOffset, appendTime: appendTime, completion: completion))
+                    Pending(baseOffset: baseOffset, appendTime: appendTime, completion: completion)
+                )
             case .append:
                 let base = state.logEnd
                 header.baseOffset = base
@@ -125,8 +136,13 @@ final class PartitionLog: Sendable {
                 state.pending.append(
                     Pending(
                         parts: BatchCheck.stamped(records, baseOffset: base, leaderEpoch: leaderEpoch),
-                        size: header.totalSize, header: header, baseOffset: base, appendTime: appendTime,
-                        completion: completion))
+                        size: header.totalSize,
+                        header: header,
+                        baseOffset: base,
+                        appendTime: appendTime,
+                        completion: completion
+                    )
+                )
             }
             if state.isFlushing { return .wait }
             state.isFlushing = true
@@ -134,6 +150,7 @@ final class PartitionLog: Sendable {
         }
         switch step {
         case .refuse(let code): completion(.refused(code))
+        case .lose: completion(.lost(.storageError))
         case .schedule: scheduleFlush()
         case .wait: break
         }

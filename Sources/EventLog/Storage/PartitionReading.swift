@@ -28,8 +28,11 @@ extension PartitionLog {
     func fetchState(at offset: Int64, waiter: FetchWaiter?) -> (FetchState, Bounds) {
         state.withLock { state in
             let bounds = Bounds(
-                logStart: state.logStart, highWatermark: state.durableEnd, logEnd: state.logEnd,
-                isOffline: state.isOffline)
+                logStart: state.logStart,
+                highWatermark: state.durableEnd,
+                logEnd: state.logEnd,
+                isOffline: state.isOffline
+            )
             if state.isOffline { return (.offline, bounds) }
             if offset < state.logStart || offset > state.logEnd { return (.outOfRange, bounds) }
             if offset >= state.durableEnd {
@@ -41,12 +44,18 @@ extension PartitionLog {
             let entry = state.segments[place]
             let isActive = place == state.segments.count - 1
             let position = isActive ? state.activeIndex.position(of: offset - entry.segment.baseOffset) : nil
-            let available = entry.size - (position ?? 0) + (isActive ? 0 : state.segments[state.segments.count - 1].size)
+            let available =
+                entry.size - (position ?? 0) + (isActive ? 0 : state.segments[state.segments.count - 1].size)
             return (
                 .ready(
                     ReadPlan(
-                        segment: entry.segment, position: position, offset: offset, limit: entry.size,
-                        available: available)), bounds
+                        segment: entry.segment,
+                        position: position,
+                        offset: offset,
+                        limit: entry.size,
+                        available: available
+                    )
+                ), bounds
             )
         }
     }
@@ -58,17 +67,24 @@ extension PartitionLog {
         if let known = plan.position { position = known } else { position = try startPosition(of: plan) }
         // Index entries lie up to 4096 bytes and one batch before the offset.
         var buffer = try plan.segment.file.read(
-            at: position, count: min(max(maxBytes, 0) + 2 * SegmentIndex.interval, plan.limit - position))
+            at: position,
+            count: min(max(maxBytes, 0) + 2 * SegmentIndex.interval, plan.limit - position)
+        )
         while true {
             guard let header = BatchHeader(buffer, at: buffer.readerIndex), header.isPlausible else {
                 if buffer.readableBytes < BatchHeader.size, position + BatchHeader.size <= plan.limit {
                     buffer = try plan.segment.file.read(
-                        at: position, count: min(max(maxBytes, BatchHeader.size), plan.limit - position))
+                        at: position,
+                        count: min(max(maxBytes, BatchHeader.size), plan.limit - position)
+                    )
                     if buffer.readableBytes >= BatchHeader.size { continue }
                 }
                 throw StorageError(
-                    kind: .corruption, operation: "read", path: plan.segment.logPath,
-                    detail: "no batch at byte \(position)")
+                    kind: .corruption,
+                    operation: "read",
+                    path: plan.segment.logPath,
+                    detail: "no batch at byte \(position)"
+                )
             }
             if header.nextOffset > plan.offset { break }
             // A batch before the wanted one.
@@ -81,7 +97,9 @@ extension PartitionLog {
             if buffer.readableBytes < BatchHeader.size {
                 guard position < plan.limit else { return ByteBuffer() }
                 buffer = try plan.segment.file.read(
-                    at: position, count: min(max(maxBytes, BatchHeader.size), plan.limit - position))
+                    at: position,
+                    count: min(max(maxBytes, BatchHeader.size), plan.limit - position)
+                )
             }
         }
         return try cut(&buffer, position: position, plan: plan, maxBytes: maxBytes, atLeastOne: atLeastOne)
@@ -89,7 +107,11 @@ extension PartitionLog {
 
     /// Cuts `buffer`, which starts at a wanted batch, after the last whole batch within `maxBytes`.
     private func cut(
-        _ buffer: inout ByteBuffer, position: Int, plan: ReadPlan, maxBytes: Int, atLeastOne: Bool
+        _ buffer: inout ByteBuffer,
+        position: Int,
+        plan: ReadPlan,
+        maxBytes: Int,
+        atLeastOne: Bool
     ) throws(StorageError) -> ByteBuffer {
         var size = 0
         while let header = BatchHeader(buffer, at: buffer.readerIndex + size), header.isPlausible,
@@ -147,13 +169,17 @@ extension PartitionLog {
         guard let greatest = candidates.map(\.maxTimestamp).max(),
             let entry = candidates.first(where: { $0.maxTimestamp == greatest })
         else { return nil }
-        return try firstRecord(in: entry, from: 0) { $0.timestamp == greatest && $0.offset >= logStart } batchMayMatch: {
+        return try firstRecord(in: entry, from: 0) {
+            $0.timestamp == greatest && $0.offset >= logStart
+        } batchMayMatch: {
             $0.maxTimestamp == greatest
         }
     }
 
     private func firstRecord(
-        in entry: SegmentEntry, from start: Int, matching isMatch: (RecordWalk.Record) -> Bool,
+        in entry: SegmentEntry,
+        from start: Int,
+        matching isMatch: (RecordWalk.Record) -> Bool,
         batchMayMatch: (BatchHeader) -> Bool
     ) throws(StorageError) -> RecordWalk.Record? {
         var found: RecordWalk.Record?

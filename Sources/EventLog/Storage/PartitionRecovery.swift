@@ -18,8 +18,14 @@ extension PartitionLog {
     /// stopped cleanly; it is cut at the first byte that is not part of a whole, intact batch (a zero length is reserved
     /// space). What producers' last batches were is taken from the newest snapshot and the batch headers after it.
     static func open(
-        topic: String, index: Int32, directory: String, settings: TopicSettings, leaderEpoch: Int32, logStart: Int64,
-        stoppedCleanly: Bool, environment: StorageEnvironment
+        topic: String,
+        index: Int32,
+        directory: String,
+        settings: TopicSettings,
+        leaderEpoch: Int32,
+        logStart: Int64,
+        stoppedCleanly: Bool,
+        environment: StorageEnvironment
     ) throws(StorageError) -> (PartitionLog, RecoveryReport) {
         let files = environment.files
         var report = RecoveryReport()
@@ -41,10 +47,20 @@ extension PartitionLog {
             if place < bases.count - 1 {
                 entries.append(
                     try openSealed(
-                        segment, nextBase: bases[place + 1], checkIndex: !stoppedCleanly, files: files, report: &report))
+                        segment,
+                        nextBase: bases[place + 1],
+                        checkIndex: !stoppedCleanly,
+                        files: files,
+                        report: &report
+                    )
+                )
             } else {
                 let (entry, index) = try openActive(
-                    segment, stoppedCleanly: stoppedCleanly, files: files, report: &report)
+                    segment,
+                    stoppedCleanly: stoppedCleanly,
+                    files: files,
+                    report: &report
+                )
                 entries.append(entry)
                 activeIndex = index
             }
@@ -57,20 +73,42 @@ extension PartitionLog {
         }
         let end = entries[entries.count - 1].nextOffset
         let snapshot = try rebuildMemory(
-            directory: directory, entries: entries, end: end, now: environment.now(), files: files)
+            directory: directory,
+            entries: entries,
+            end: end,
+            now: environment.now(),
+            files: files
+        )
         let state = State(
-            segments: entries, activeIndex: activeIndex, allocated: entries[entries.count - 1].size,
-            activeSince: environment.now(), logStart: min(max(logStart, entries[0].segment.baseOffset), end),
-            durableEnd: end, logEnd: end, producers: snapshot.producers, durableProducers: snapshot.producers,
-            epochs: snapshot.epochs)
+            segments: entries,
+            activeIndex: activeIndex,
+            allocated: entries[entries.count - 1].size,
+            activeSince: environment.now(),
+            logStart: min(max(logStart, entries[0].segment.baseOffset), end),
+            durableEnd: end,
+            logEnd: end,
+            producers: snapshot.producers,
+            durableProducers: snapshot.producers,
+            epochs: snapshot.epochs
+        )
         let log = PartitionLog(
-            topic: topic, index: index, directory: directory, settings: settings, leaderEpoch: leaderEpoch,
-            environment: environment, recovered: state)
+            topic: topic,
+            index: index,
+            directory: directory,
+            settings: settings,
+            leaderEpoch: leaderEpoch,
+            environment: environment,
+            recovered: state
+        )
         return (log, report)
     }
 
     private static func openSealed(
-        _ segment: Segment, nextBase: Int64, checkIndex: Bool, files: any FileLayer, report: inout RecoveryReport
+        _ segment: Segment,
+        nextBase: Int64,
+        checkIndex: Bool,
+        files: any FileLayer,
+        report: inout RecoveryReport
     ) throws(StorageError) -> SegmentEntry {
         let size = try segment.file.size()
         if files.exists(segment.indexPath) {
@@ -79,29 +117,47 @@ extension PartitionLog {
                 summary.baseOffset == segment.baseOffset, summary.logSize == size, summary.nextOffset == nextBase
             {
                 return SegmentEntry(
-                    segment: segment, size: size, nextOffset: nextBase, maxTimestamp: summary.maxTimestamp)
+                    segment: segment,
+                    size: size,
+                    nextOffset: nextBase,
+                    maxTimestamp: summary.maxTimestamp
+                )
             }
         }
         let (index, result) = try scan(segment, limit: size)
         report.bytesScanned += result.validSize
         guard result.end == .clean, result.nextOffset == nextBase else {
             throw StorageError(
-                kind: .corruption, operation: "recovery", path: segment.logPath,
+                kind: .corruption,
+                operation: "recovery",
+                path: segment.logPath,
                 detail: "a sealed segment is damaged at byte \(result.validSize) (offset \(result.nextOffset)); "
-                    + "`event-log verify` shows more, and nothing was changed")
+                    + "`event-log verify` shows more, and nothing was changed"
+            )
         }
         let entry = SegmentEntry(
-            segment: segment, size: size, nextOffset: nextBase, maxTimestamp: index.maxTimestamp)
+            segment: segment,
+            size: size,
+            nextOffset: nextBase,
+            maxTimestamp: index.maxTimestamp
+        )
         let file = try files.open(segment.indexPath, create: true)
         try file.truncate(to: 0)
         let summary = SegmentIndex.Summary(
-            baseOffset: segment.baseOffset, logSize: size, nextOffset: nextBase, maxTimestamp: index.maxTimestamp)
+            baseOffset: segment.baseOffset,
+            logSize: size,
+            nextOffset: nextBase,
+            maxTimestamp: index.maxTimestamp
+        )
         try file.write([index.encoded(summary)], at: 0)
         return entry
     }
 
     private static func openActive(
-        _ segment: Segment, stoppedCleanly: Bool, files: any FileLayer, report: inout RecoveryReport
+        _ segment: Segment,
+        stoppedCleanly: Bool,
+        files: any FileLayer,
+        report: inout RecoveryReport
     ) throws(StorageError) -> (SegmentEntry, SegmentIndex) {
         let size = try segment.file.size()
         if stoppedCleanly, files.exists(segment.indexPath) {
@@ -110,7 +166,11 @@ extension PartitionLog {
                 summary.logSize == size
             {
                 let entry = SegmentEntry(
-                    segment: segment, size: size, nextOffset: summary.nextOffset, maxTimestamp: summary.maxTimestamp)
+                    segment: segment,
+                    size: size,
+                    nextOffset: summary.nextOffset,
+                    maxTimestamp: summary.maxTimestamp
+                )
                 return (entry, index)
             }
         }
@@ -125,12 +185,17 @@ extension PartitionLog {
             try segment.file.synchronize()
         }
         let entry = SegmentEntry(
-            segment: segment, size: result.validSize, nextOffset: result.nextOffset, maxTimestamp: index.maxTimestamp)
+            segment: segment,
+            size: result.validSize,
+            nextOffset: result.nextOffset,
+            maxTimestamp: index.maxTimestamp
+        )
         return (entry, index)
     }
 
     private static func scan(
-        _ segment: Segment, limit: Int
+        _ segment: Segment,
+        limit: Int
     ) throws(StorageError) -> (SegmentIndex, SegmentScanner.Result) {
         var index = SegmentIndex()
         let scanner = SegmentScanner(file: segment.file, limit: limit, verifyChecksums: true)
@@ -155,7 +220,11 @@ extension PartitionLog {
 
     /// Producers and epochs at `end`: the newest usable snapshot, then the headers after it.
     private static func rebuildMemory(
-        directory: String, entries: [SegmentEntry], end: Int64, now: Int64, files: any FileLayer
+        directory: String,
+        entries: [SegmentEntry],
+        end: Int64,
+        now: Int64,
+        files: any FileLayer
     ) throws(StorageError) -> PartitionSnapshot {
         let offsets = try files.entries(of: directory).compactMap {
             Segment.baseOffset(ofName: $0, suffix: ".snapshot")

@@ -55,7 +55,11 @@ struct PosixFileLayer: FileLayer {
             close(descriptor)
             if code == EWOULDBLOCK {
                 throw StorageError(
-                    kind: .locked, operation: "lock", path: path, detail: "another server uses this directory")
+                    kind: .locked,
+                    operation: "lock",
+                    path: path,
+                    detail: "another server uses this directory"
+                )
             }
             errno = code
             throw .posix("flock", path)
@@ -132,7 +136,9 @@ private final class PosixFile: LogFile {
 
     /// Calls `body` with the memory of all buffers; nesting keeps every pointer valid for the call.
     private static func gather(
-        _ buffers: ArraySlice<ByteBuffer>, skipping: Int, _ body: (UnsafeMutableBufferPointer<iovec>) -> Int
+        _ buffers: ArraySlice<ByteBuffer>,
+        skipping: Int,
+        _ body: (UnsafeMutableBufferPointer<iovec>) -> Int
     ) -> Int {
         withUnsafeTemporaryAllocation(of: iovec.self, capacity: buffers.count) { vectors in
             func fill(_ index: Int) -> Int {
@@ -141,7 +147,8 @@ private final class PosixFile: LogFile {
                     let skip = index == 0 ? skipping : 0
                     let vector = iovec(
                         iov_base: bytes.baseAddress.map { UnsafeMutableRawPointer(mutating: $0 + skip) },
-                        iov_len: bytes.count - skip)
+                        iov_len: bytes.count - skip
+                    )
                     (vectors.baseAddress.map { $0 + index })?.initialize(to: vector)
                     return fill(index + 1)
                 }
@@ -182,7 +189,10 @@ extension StorageError {
         let code = errno
         let space = code == ENOSPC || code == EDQUOT || code == EFBIG
         return StorageError(
-            kind: kind ?? (space ? .outOfSpace : .other), operation: operation, path: path,
-            detail: String(cString: strerror(code)))
+            kind: kind ?? (space ? .outOfSpace : .other),
+            operation: operation,
+            path: path,
+            detail: String(cString: strerror(code))
+        )
     }
 }

@@ -59,7 +59,10 @@ struct ProducerTable: Equatable, Sendable {
     mutating func note(_ header: BatchHeader, baseOffset: Int64, now: Int64) {
         guard header.hasProducer else { return }
         let batch = Batch(
-            firstSequence: header.baseSequence, lastSequence: header.lastSequence, baseOffset: baseOffset)
+            firstSequence: header.baseSequence,
+            lastSequence: header.lastSequence,
+            baseOffset: baseOffset
+        )
         if producers[header.producerId]?.epoch == header.producerEpoch {
             producers[header.producerId]?.batches.append(batch)
             if let count = producers[header.producerId]?.batches.count, count > Self.rememberedBatches {
@@ -143,7 +146,9 @@ struct PartitionSnapshot: Equatable, Sendable {
     /// Nil for anything that is not a whole, intact snapshot.
     static func decode(_ file: ByteBuffer) -> PartitionSnapshot? {
         var file = file
-        guard file.readInteger(as: UInt64.self) == magic, let crc = file.readInteger(as: UInt32.self) else { return nil }
+        guard file.readInteger(as: UInt64.self) == magic, let crc = file.readInteger(as: UInt32.self) else {
+            return nil
+        }
         var body = file.slice()
         guard Checksum.crc32c(body, from: 0, count: body.readableBytes) == crc,
             let offset = body.readInteger(as: Int64.self), let epochs = body.readInteger(as: Int32.self), epochs >= 0

@@ -34,8 +34,11 @@ struct SegmentIndex: Sendable {
         if entries.last.map({ position - Int($0.position) >= Self.interval }) ?? true {
             entries.append(
                 Entry(
-                    relativeOffset: UInt32(clamping: header.baseOffset - baseOffset), position: UInt32(clamping: position),
-                    maxTimestampBefore: maxTimestamp))
+                    relativeOffset: UInt32(clamping: header.baseOffset - baseOffset),
+                    position: UInt32(clamping: position),
+                    maxTimestampBefore: maxTimestamp
+                )
+            )
         }
         maxTimestamp = max(maxTimestamp, header.maxTimestamp)
     }

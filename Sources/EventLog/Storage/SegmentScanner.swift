@@ -31,7 +31,8 @@ struct SegmentScanner {
     /// Visits the batches from `position` on. The visitor gets each header, the buffer it is in and its index there
     /// (whole batch when checksums are verified, at least the header otherwise), and answers whether to go on.
     func scan(
-        from start: Int, expecting firstOffset: Int64,
+        from start: Int,
+        expecting firstOffset: Int64,
         visit: (BatchHeader, _ position: Int, _ buffer: ByteBuffer, _ index: Int) throws(StorageError) -> Bool
     ) throws(StorageError) -> Result {
         var result = Result(validSize: start, nextOffset: firstOffset, end: .clean)
@@ -52,7 +53,8 @@ struct SegmentScanner {
                 return result
             }
             // Offsets have no gaps here. A base offset is not under the checksum, so this is what guards it.
-            guard header.baseOffset == result.nextOffset || !verifyChecksums && header.baseOffset > result.nextOffset else {
+            guard header.baseOffset == result.nextOffset || !verifyChecksums && header.baseOffset > result.nextOffset
+            else {
                 result.end = .damaged(reason: "an offset does not follow the one before")
                 return result
             }

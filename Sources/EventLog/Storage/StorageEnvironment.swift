@@ -19,8 +19,13 @@ final class StorageEnvironment: Sendable {
     let onFatal: @Sendable (StorageError) -> Void
 
     init(
-        files: any FileLayer, flushers: NIOThreadPool, readers: NIOThreadPool, administration: NIOThreadPool,
-        metrics: LogMetrics, logger: Logger, now: @escaping @Sendable () -> Int64,
+        files: any FileLayer,
+        flushers: NIOThreadPool,
+        readers: NIOThreadPool,
+        administration: NIOThreadPool,
+        metrics: LogMetrics,
+        logger: Logger,
+        now: @escaping @Sendable () -> Int64,
         onFatal: @escaping @Sendable (StorageError) -> Void
     ) {
         self.files = files

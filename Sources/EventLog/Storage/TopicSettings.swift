@@ -26,7 +26,8 @@ struct TopicSettings: Equatable, Sendable {
         },
         .init(name: "max.message.bytes", kind: .int, documentation: "The largest batch.") { isInt($0, 0...(64 << 20)) },
         .init(
-            name: "message.timestamp.type", kind: .string,
+            name: "message.timestamp.type",
+            kind: .string,
             documentation: "CreateTime keeps the producer's times, LogAppendTime writes the server's."
         ) { $0 == "CreateTime" || $0 == "LogAppendTime" },
         .init(name: "min.insync.replicas", kind: .int, documentation: "There is one replica.") { isInt($0, 1...1) },
@@ -54,7 +55,12 @@ struct TopicSettings: Equatable, Sendable {
     }
 
     /// The defaults of a server.
-    static func defaults(retentionMs: Int64, retentionBytes: Int64, segmentBytes: Int, maxMessageBytes: Int) -> [String: String] {
+    static func defaults(
+        retentionMs: Int64,
+        retentionBytes: Int64,
+        segmentBytes: Int,
+        maxMessageBytes: Int
+    ) -> [String: String] {
         [
             "cleanup.policy": "delete", "compression.type": "producer", "max.message.bytes": "\(maxMessageBytes)",
             "message.timestamp.type": "CreateTime", "min.insync.replicas": "1",

@@ -66,8 +66,17 @@ struct Activation<Hosted: HostedService>: Service {
         let observers = ProcessingMetrics(registry: metrics, store: store)
         // Ended in reverse: first no new requests, then no new messages, then what was begun is published.
         var services: [any Service] = [ClosureService("metrics") { try await observers.sample() }]
-        let retention = InboxRetention(store: store)
+        let retention = InboxRetention(store: store, retention: configuration.lifetimes.inboxRetention)
         services.append(ClosureService("inbox retention") { try await retention.run() })
+        let desk = DeadLetterDesk(
+            store: store,
+            handlers: Self.handlers(of: parts),
+            requeueWindow: configuration.lifetimes.requeueWindow
+        )
+        let letters = DeadLetterRetention(desk: desk, retention: configuration.lifetimes.decidedRetention)
+        services.append(ClosureService("dead-letter retention") { try await letters.run() })
+        let jobs = DeadLetterJobRunner(desk: desk)
+        services.append(ClosureService("dead-letter jobs") { try await jobs.run() })
         services += try transports.relays(for: parts, store: store, observers: observers)
         if let deadlines = parts.deadlines {
             let runner = DeadlineRunner(store: store, handler: deadlines)
@@ -75,7 +84,7 @@ struct Activation<Hosted: HostedService>: Service {
         }
         services += parts.background
         services += try transports.consumers(for: parts, store: store, observers: observers)
-        services += try listeners(for: parts, store)
+        services += try listeners(for: parts, store, desk)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: services.map {
@@ -91,7 +100,19 @@ struct Activation<Hosted: HostedService>: Service {
         try await group.run()
     }
 
-    private func listeners(for parts: ServiceParts, _ store: DurableStore) throws -> [any Service] {
+    /// Handlers by the name under which their letters are kept.
+    private static func handlers(of parts: ServiceParts) -> [String: any MessageHandler] {
+        Dictionary(
+            (parts.subscriptions.map(\.handler) + [parts.inbox].compactMap { $0 }).map { ($0.consumer, $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
+    }
+
+    private func listeners(
+        for parts: ServiceParts,
+        _ store: DurableStore,
+        _ desk: DeadLetterDesk
+    ) throws -> [any Service] {
         let options = ListenerOptions.with { $0.waitsForPort = true }
         let publicRouter = Router(context: APIContext.self)
         publicRouter.addHealthRoutes(board: readiness, registry: metrics)
@@ -102,7 +123,7 @@ struct Activation<Hosted: HostedService>: Service {
             middleware: OperatorTokenMiddleware(token: try OperatorToken(file: configuration.operatorTokenFile))
         )
         OutboxRoutes(store: store).add(to: operatorRouter)
-        DeadLetterRoutes(store: store).add(to: operatorRouter)
+        DeadLetterRoutes(desk: desk, store: store).add(to: operatorRouter)
         parts.operatorRoutes(operatorRouter)
         return [
             makeListener(

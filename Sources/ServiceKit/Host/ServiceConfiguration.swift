@@ -1,4 +1,6 @@
 public import Configuration
+public import DurableStore
+import Messaging
 
 /// What every service reads from its environment, checked before anything starts.
 ///
@@ -14,6 +16,10 @@ public import Configuration
 /// | `amqp.url` | `AMQP_URL` | secret; needed by services that use AMQP |
 /// | `kafka.bootstrap.servers` | `KAFKA_BOOTSTRAP_SERVERS` | needed by services that use the event log |
 /// | `kafka.replication.factor` | `KAFKA_REPLICATION_FACTOR` | of topics that the service creates; default 1 |
+/// | `waybill.inbox.retention.days` | `WAYBILL_INBOX_RETENTION_DAYS` | how long handled ids are remembered; default 30 |
+/// | `waybill.dead.letter.window.days` | `WAYBILL_DEAD_LETTER_WINDOW_DAYS` | how long a dead letter can be requeued; default 21 |
+/// | `waybill.dead.letter.retention.days` | `WAYBILL_DEAD_LETTER_RETENTION_DAYS` | how long decided ones are kept; default 30 |
+/// | `waybill.outage.days` | `WAYBILL_OUTAGE_DAYS` | the longest outage that is reckoned with; default 3 |
 /// | `log.level` | `LOG_LEVEL` | default `info` |
 public struct ServiceConfiguration: Sendable {
     /// The service's name: `order`.
@@ -36,6 +42,8 @@ public struct ServiceConfiguration: Sendable {
     public let kafkaBootstrapServers: String?
     /// Replicas of topics that the service creates.
     public let kafkaReplicationFactor: Int
+    /// How long messages may come back and ids are remembered; checked against each other.
+    public let lifetimes: MessageLifetimes
     /// The lowest level that is logged.
     public let logLevel: String
     /// For keys of the service's own.
@@ -55,6 +63,7 @@ public struct ServiceConfiguration: Sendable {
         amqpURL = reader.string(forKey: "amqp.url", isSecret: true)
         kafkaBootstrapServers = reader.string(forKey: "kafka.bootstrap.servers")
         kafkaReplicationFactor = try Self.integer("kafka.replication.factor", in: 1...99, default: 1, reader)
+        lifetimes = try Self.lifetimes(reader)
         logLevel = reader.string(forKey: "log.level", default: "info")
     }
 
@@ -72,6 +81,29 @@ public struct ServiceConfiguration: Sendable {
         default value: Int?
     ) throws(ConfigurationFault) -> Int {
         try Self.integer(key, in: range, default: value, reader)
+    }
+
+    private static func lifetimes(_ reader: ConfigReader) throws(ConfigurationFault) -> MessageLifetimes {
+        func days(_ key: ConfigKey, _ standard: Duration) throws(ConfigurationFault) -> Duration {
+            let value = Int(standard.components.seconds / 86_400)
+            return .seconds(try integer(key, in: 1...3650, default: value, reader) * 86_400)
+        }
+        let standard = MessageLifetimes.standard
+        let lifetimes = MessageLifetimes(
+            inboxRetention: try days("waybill.inbox.retention.days", standard.inboxRetention),
+            requeueWindow: try days("waybill.dead.letter.window.days", standard.requeueWindow),
+            decidedRetention: try days("waybill.dead.letter.retention.days", standard.decidedRetention),
+            longestOutage: try days("waybill.outage.days", standard.longestOutage)
+        )
+        do throws(Failure) {
+            try lifetimes.check()
+        } catch {
+            throw ConfigurationFault(
+                error.description
+                    + " See WAYBILL_INBOX_RETENTION_DAYS, WAYBILL_DEAD_LETTER_WINDOW_DAYS and WAYBILL_DEAD_LETTER_RETENTION_DAYS."
+            )
+        }
+        return lifetimes
     }
 
     private static func required(_ key: ConfigKey, _ reader: ConfigReader) throws(ConfigurationFault) -> String {

@@ -25,7 +25,9 @@ import Testing
             case 2: bytes.removeLast(bytes.count - place)
             case 3: bytes.insert(contentsOf: bytes[place...].prefix(16), at: place)
             case 4:
-                let extremes: [UInt32] = [0, 1, 0x7F, 0x80, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 0xFFFF_FFFE, 0x0100_0000]
+                let extremes: [UInt32] = [
+                    0, 1, 0x7F, 0x80, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 0xFFFF_FFFE, 0x0100_0000,
+                ]
                 let number = extremes.randomElement(using: &random) ?? 0
                 for offset in 0..<4 where place + offset < bytes.count {
                     bytes[place + offset] = UInt8(truncatingIfNeeded: number >> (24 - 8 * UInt32(offset)))
@@ -47,14 +49,18 @@ import Testing
             else { continue }
             let bytes = Self.mutate(sample.bytes, &random)
             if Self.decodes(type, bytes, sample.vector) { decoded += 1 }
-            var frame = ByteBuffer(bytes: Self.mutate([0, 3, 0, 9, 0, 0, 0, 1, 0, 2, 0x61, 0x62, 0] + bytes.prefix(20), &random))
+            var frame = ByteBuffer(
+                bytes: Self.mutate([0, 3, 0, 9, 0, 0, 0, 1, 0, 2, 0x61, 0x62, 0] + bytes.prefix(20), &random)
+            )
             _ = try? RequestHeader.read(&frame)
         }
         #expect(decoded > 0)
     }
 
     private static func decodes<Message: WireStruct>(
-        _ type: Message.Type, _ bytes: [UInt8], _ vector: GoldenVectorTests.Vector
+        _ type: Message.Type,
+        _ bytes: [UInt8],
+        _ vector: GoldenVectorTests.Vector
     ) -> Bool {
         var reader = WireReader(ByteBuffer(bytes: bytes), version: vector.version, isFlexible: vector.flexible)
         guard let message = try? reader.message(type) else { return false }
@@ -110,9 +116,14 @@ import Testing
         if let header = BatchHeader(TestBatch.make(["x"], producerId: 1, epoch: 0, sequence: 0), at: 0) {
             snapshot.producers.note(header, baseOffset: 3, now: 1)
         }
-        let meta = MetaRecord.topicCreated(.init(name: "t", id: .random(), partitionCount: 3, overrides: ["a": "b"], createdAt: 1)).encoded()
+        let meta = MetaRecord.topicCreated(
+            .init(name: "t", id: .random(), partitionCount: 3, overrides: ["a": "b"], createdAt: 1)
+        ).encoded()
         let commit = OffsetStore.Record.offset(
-            group: "g", TopicPartition(topic: "t", partition: 1), CommittedOffset(offset: 1, metadata: "m", committedAt: 2)).encoded()
+            group: "g",
+            TopicPartition(topic: "t", partition: 1),
+            CommittedOffset(offset: 1, metadata: "m", committedAt: 2)
+        ).encoded()
         for _ in 0..<max(1, Self.inputs / 20) {
             let disk = MemoryFileLayer()
             func file(_ bytes: [UInt8], _ name: String) throws(StorageError) -> any LogFile {
@@ -123,11 +134,14 @@ import Testing
             let segment = try file(log, "log")
             for verify in [true, false] {
                 let scanner = SegmentScanner(file: segment, limit: try segment.size(), verifyChecksums: verify)
-                let result = try scanner.scan(from: 0, expecting: 0) { (_, _, _, _) throws(StorageError) -> Bool in true }
+                let result = try scanner.scan(from: 0, expecting: 0) { (_, _, _, _) throws(StorageError) -> Bool in true
+                }
                 #expect(result.validSize <= log.count * 3)
             }
             _ = try SegmentIndex.decode(try file(Array(index.encoded(summary).readableBytesView), "index"))
-            _ = PartitionSnapshot.decode(ByteBuffer(bytes: Self.mutate(Array(snapshot.encoded().readableBytesView), &random)))
+            _ = PartitionSnapshot.decode(
+                ByteBuffer(bytes: Self.mutate(Array(snapshot.encoded().readableBytesView), &random))
+            )
             let frames = try file([0, 0, 0, 3, 1, 2, 3, 4, 1, 0, 0], "meta")
             _ = try FramedLog.replay(frames, size: try frames.size()) { (_) throws(StorageError) -> Void in }
             _ = MetaRecord.decode(ByteBuffer(bytes: Self.mutate(Array(meta.readableBytesView), &random)))

@@ -37,26 +37,43 @@ import Testing
 
         @discardableResult
         mutating func join(
-            _ memberId: String = "", instance: String? = nil, protocols: [(String, String)] = [("range", "m")],
-            session: Int32 = 10_000, known: Bool = false, newId: String? = nil
+            _ memberId: String = "",
+            instance: String? = nil,
+            protocols: [(String, String)] = [("range", "m")],
+            session: Int32 = 10_000,
+            known: Bool = false,
+            newId: String? = nil
         ) -> GroupMachine.Ticket {
             ticket += 1
             let request = JoinGroupRequest(
-                groupId: "g", sessionTimeoutMs: session, rebalanceTimeoutMs: 20_000, memberId: memberId,
-                groupInstanceId: instance, protocolType: "consumer",
-                protocols: protocols.map { .init(name: $0.0, metadata: ByteBuffer(string: $0.1)) })
+                groupId: "g",
+                sessionTimeoutMs: session,
+                rebalanceTimeoutMs: 20_000,
+                memberId: memberId,
+                groupInstanceId: instance,
+                protocolType: "consumer",
+                protocols: protocols.map { .init(name: $0.0, metadata: ByteBuffer(string: $0.1)) }
+            )
             let client = GroupMachine.Client(
-                clientId: "c", host: "/127.0.0.1", mustKnowMemberId: known, newMemberId: newId ?? "member-\(ticket)")
+                clientId: "c",
+                host: "/127.0.0.1",
+                mustKnowMemberId: known,
+                newMemberId: newId ?? "member-\(ticket)"
+            )
             note(machine.join(request, client: client, ticket: ticket, now: now))
             return ticket
         }
 
         @discardableResult
-        mutating func sync(_ memberId: String, generation: Int32, assign: [String: String] = [:]) -> GroupMachine.Ticket {
+        mutating func sync(_ memberId: String, generation: Int32, assign: [String: String] = [:]) -> GroupMachine.Ticket
+        {
             ticket += 1
             let request = SyncGroupRequest(
-                groupId: "g", generation: generation, memberId: memberId,
-                assignments: assign.map { .init(memberId: $0.key, assignment: ByteBuffer(string: $0.value)) })
+                groupId: "g",
+                generation: generation,
+                memberId: memberId,
+                assignments: assign.map { .init(memberId: $0.key, assignment: ByteBuffer(string: $0.value)) }
+            )
             note(machine.sync(request, ticket: ticket, now: now))
             return ticket
         }
@@ -64,7 +81,8 @@ import Testing
         mutating func heartbeat(_ memberId: String, _ generation: Int32, instance: String? = nil) -> ErrorCode {
             machine.heartbeat(
                 HeartbeatRequest(groupId: "g", generation: generation, memberId: memberId, groupInstanceId: instance),
-                now: now)
+                now: now
+            )
         }
 
         mutating func leave(_ memberId: String) -> ErrorCode {
@@ -244,7 +262,10 @@ import Testing
         group.join(newId: "a")
         #expect(group.joins[group.join()]?.error == .groupMaxSizeReached)
         var small = Harness { $0.maxMemberBytes = 100 }
-        #expect(small.joins[small.join(protocols: [("range", String(repeating: "x", count: 200))])]?.error == .invalidRequest)
+        #expect(
+            small.joins[small.join(protocols: [("range", String(repeating: "x", count: 200))])]?.error
+                == .invalidRequest
+        )
         #expect(group.joins[group.join("nobody")]?.error == .unknownMemberId)
     }
 
@@ -252,7 +273,9 @@ import Testing
         var group = Harness.pair()
         func commit(_ member: String, _ generation: Int32) -> ErrorCode {
             group.machine.allowCommit(
-                OffsetCommitRequest(groupId: "g", generation: generation, memberId: member), now: group.now)
+                OffsetCommitRequest(groupId: "g", generation: generation, memberId: member),
+                now: group.now
+            )
         }
         #expect(commit("a", 2) == .none)
         #expect(commit("a", 1) == .illegalGeneration)
@@ -271,7 +294,8 @@ import Testing
             let known = group.machine.members.map(\.id) + Array(group.machine.pendingMembers.keys).sorted() + ["ghost"]
             let member = known.randomElement(using: &random) ?? "ghost"
             let generation = group.machine.generation - (Int.random(in: 0..<8, using: &random) == 0 ? 1 : 0)
-            let instance = Int.random(in: 0..<6, using: &random) == 0 ? "i\(Int.random(in: 0..<2, using: &random))" : nil
+            let instance =
+                Int.random(in: 0..<6, using: &random) == 0 ? "i\(Int.random(in: 0..<2, using: &random))" : nil
             switch Int.random(in: 0..<8, using: &random) {
             case 0: group.join(instance: instance, known: Bool.random(using: &random))
             case 1, 2: group.join(member, protocols: [("range", "\(Int.random(in: 0..<2, using: &random))")])

@@ -56,7 +56,10 @@ import Testing
             for _ in 0..<200 {
                 var bytes = packed
                 for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty {
-                    bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(in: .min ... .max, using: &random)
+                    bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(
+                        in: .min ... .max,
+                        using: &random
+                    )
                 }
                 bytes = Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random)))
                 _ = Self.decode(sample.codec, bytes, limit: 100_000)

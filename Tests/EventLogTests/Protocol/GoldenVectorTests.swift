@@ -130,7 +130,9 @@ import Testing
     }
 
     private func uuidText(_ id: TopicID) -> String {
-        let digits = [id.high, id.low].flatMap { number in (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) } }
+        let digits = [id.high, id.low].flatMap { number in
+            (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }
+        }
         let hex = digits.map(hexByte).joined()
         let parts = [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { range in
             String(hex.dropFirst(range.lowerBound).prefix(range.count))

@@ -58,7 +58,10 @@ import Testing
             let producer = try await test.client()
             try await producer.createTopic("t")
             try await consumer.send(
-                .fetch, TestClient.fetchRequest("t", offset: 0, maxWaitMs: 20_000, minBytes: 400), version: 11)
+                .fetch,
+                TestClient.fetchRequest("t", offset: 0, maxWaitMs: 20_000, minBytes: 400),
+                version: 11
+            )
             for number in 0..<10 { _ = try await producer.produce("t", 0, TestBatch.make(["value \(number)"])) }
             let response = try await consumer.receive(.fetch, FetchResponse.self, version: 11)
             #expect(response.topics[0].partitions[0].records?.readableBytes ?? 0 >= 400)
@@ -72,7 +75,9 @@ import Testing
             _ = try await client.produce("t", 0, TestBatch.make(["a"]))
             #expect(try await client.fetch(TestClient.fetchRequest("t", offset: 2)).error == .offsetOutOfRange)
             #expect(try await client.fetch(TestClient.fetchRequest("t", offset: -5)).error == .offsetOutOfRange)
-            #expect(try await client.fetch(TestClient.fetchRequest("t", 7, offset: 0)).error == .unknownTopicOrPartition)
+            #expect(
+                try await client.fetch(TestClient.fetchRequest("t", 7, offset: 0)).error == .unknownTopicOrPartition
+            )
             #expect(try await client.fetch(TestClient.fetchRequest("u", offset: 0)).error == .unknownTopicOrPartition)
         }
     }
@@ -102,7 +107,10 @@ import Testing
             func send(_ sequence: Int32, epoch: Int16 = 0, count: Int = 1) async throws -> ProduceResponse.Partition {
                 let values = (0..<count).map { "\(sequence)+\($0)" }
                 return try await client.produce(
-                    "t", 0, TestBatch.make(values, producerId: id, epoch: epoch, sequence: sequence))
+                    "t",
+                    0,
+                    TestBatch.make(values, producerId: id, epoch: epoch, sequence: sequence)
+                )
             }
             for sequence in Int32(0)..<7 { #expect(try await send(sequence).baseOffset == Int64(sequence)) }
             #expect(try await send(4).baseOffset == 4)
@@ -157,10 +165,18 @@ import Testing
             #expect(try await client.produce("t", 0, ByteBuffer()).error == .corruptMessage)
             #expect(try await client.produce("t", 3, TestBatch.make(["a"])).error == .unknownTopicOrPartition)
             let acks = try await client.call(
-                .produce, TestClient.produceRequest("t", 0, TestBatch.make(["a"]), acks: 2), ProduceResponse.self, version: 7)
+                .produce,
+                TestClient.produceRequest("t", 0, TestBatch.make(["a"]), acks: 2),
+                ProduceResponse.self,
+                version: 7
+            )
             #expect(acks.topics[0].partitions[0].error == .invalidRequiredAcks)
             let version2 = try await client.call(
-                .produce, TestClient.produceRequest("t", 0, TestBatch.make(["a"])), ProduceResponse.self, version: 2)
+                .produce,
+                TestClient.produceRequest("t", 0, TestBatch.make(["a"])),
+                ProduceResponse.self,
+                version: 2
+            )
             #expect(version2.topics[0].partitions[0].error == .unsupportedVersion)
             #expect(try await client.fetch(TestClient.fetchRequest("t", offset: 0)).highWatermark == 0)
         }
@@ -170,11 +186,19 @@ import Testing
         try await TestServer.with { test in
             let client = try await test.client()
             try await client.createTopic("t")
-            try await client.send(.produce, TestClient.produceRequest("t", 0, TestBatch.make(["a"]), acks: 0), version: 7)
+            try await client.send(
+                .produce,
+                TestClient.produceRequest("t", 0, TestBatch.make(["a"]), acks: 0),
+                version: 7
+            )
             // The next answer belongs to the next request: there was none before.
             let fetched = try await client.fetch(TestClient.fetchRequest("t", offset: 0, maxWaitMs: 5000))
             #expect(TestBatch.values(fetched.records ?? ByteBuffer()) == [0: "a"])
-            try await client.send(.produce, TestClient.produceRequest("none", 0, TestBatch.make(["a"]), acks: 0), version: 7)
+            try await client.send(
+                .produce,
+                TestClient.produceRequest("none", 0, TestBatch.make(["a"]), acks: 0),
+                version: 7
+            )
             #expect(await client.isClosedByServer())
         }
     }
@@ -186,7 +210,11 @@ import Testing
             // 60 records, ten milliseconds apart, over several segments.
             for batch in Int64(0)..<20 {
                 let times = (0..<3).map { 1000 + (batch * 3 + Int64($0)) * 10 }
-                _ = try await client.produce("t", 0, TestBatch.make(times.map { "\($0)" + String(repeating: "p", count: 60) }, timestamps: times))
+                _ = try await client.produce(
+                    "t",
+                    0,
+                    TestBatch.make(times.map { "\($0)" + String(repeating: "p", count: 60) }, timestamps: times)
+                )
             }
             func find(_ time: Int64, version: Int16 = 7) async throws -> ListOffsetsResponse.Partition {
                 let request = ListOffsetsRequest(topics: [.init(name: "t", partitions: [.init(timestamp: time)])])
@@ -215,8 +243,15 @@ import Testing
             try await client.createTopic("t")
             for (codec, payload) in CompressionTests.encoded(records) {
                 _ = try await client.produce(
-                    "t", 0,
-                    TestBatch.make(["a", "b", "c"], timestamps: [5000, 5010, 5020], attributes: codec, payload: payload))
+                    "t",
+                    0,
+                    TestBatch.make(
+                        ["a", "b", "c"],
+                        timestamps: [5000, 5010, 5020],
+                        attributes: codec,
+                        payload: payload
+                    )
+                )
             }
             let request = ListOffsetsRequest(topics: [.init(name: "t", partitions: [.init(timestamp: 5005)])])
             let response = try await client.call(.listOffsets, request, ListOffsetsResponse.self, version: 5)

@@ -47,7 +47,12 @@ import Testing
                 let name = vector.message.dropLast("Request".count)
                 let row = try #require(ApiTable.rows.first { "\($0.key)".lowercased() == name.lowercased() })
                 var bytes = hexBytes(vector.hex)
-                for _ in 0..<3 where !bytes.isEmpty { bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(in: .min ... .max, using: &random) }
+                for _ in 0..<3 where !bytes.isEmpty {
+                    bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(
+                        in: .min ... .max,
+                        using: &random
+                    )
+                }
                 var frame = ByteBuffer()
                 frame.writeInteger(row.key.rawValue)
                 frame.writeInteger(vector.version)
@@ -57,7 +62,9 @@ import Testing
                 frame.writeBytes(bytes)
                 let length = UInt32(frame.readableBytes)
                 let client = try await test.client()
-                try await client.write((0..<4).map { UInt8(truncatingIfNeeded: length >> (24 - 8 * $0)) } + Array(frame.readableBytesView))
+                try await client.write(
+                    (0..<4).map { UInt8(truncatingIfNeeded: length >> (24 - 8 * $0)) } + Array(frame.readableBytesView)
+                )
                 // A fetch or a join may wait: the end of the connection is enough.
                 await client.close()
             }
@@ -113,11 +120,18 @@ import Testing
             let value = String(repeating: "v", count: 100_000)
             for _ in 0..<20 { _ = try await honest.produce("t", 0, TestBatch.make([value])) }
             let greedy = try await test.client()
-            let request = try TestClient.frame(.fetch, TestClient.fetchRequest("t", offset: 0, maxBytes: 2_000_000), version: 12, correlationId: 1)
+            let request = try TestClient.frame(
+                .fetch,
+                TestClient.fetchRequest("t", offset: 0, maxBytes: 2_000_000),
+                version: 12,
+                correlationId: 1
+            )
             let sending = Task {
                 for _ in 0..<2000 { try await greedy.write(Array(request.readableBytesView)) }
             }
-            for number in 0..<20 { #expect(try await honest.produce("t", 0, TestBatch.make(["\(number)"])).error == .none) }
+            for number in 0..<20 {
+                #expect(try await honest.produce("t", 0, TestBatch.make(["\(number)"])).error == .none)
+            }
             sending.cancel()
             await greedy.close()
         }
@@ -134,7 +148,9 @@ import Testing
         let test = try await TestServer.start { $0.segmentBytes = 1024 }
         let client = try await test.client()
         try await client.createTopic("t")
-        for number in 0..<30 { _ = try await client.produce("t", 0, TestBatch.make(["\(number)" + String(repeating: "w", count: 100)])) }
+        for number in 0..<30 {
+            _ = try await client.produce("t", 0, TestBatch.make(["\(number)" + String(repeating: "w", count: 100)]))
+        }
         try await test.server.stop()
         let files = PosixFileLayer()
         try files.remove("\(test.directory)/clean")

@@ -5,11 +5,16 @@ import Testing
 
 @Suite struct TopicAdminTests {
     private func create(
-        _ client: TestClient, _ topic: CreateTopicsRequest.Topic, validateOnly: Bool = false
+        _ client: TestClient,
+        _ topic: CreateTopicsRequest.Topic,
+        validateOnly: Bool = false
     ) async throws -> CreateTopicsResponse.Topic {
         let response = try await client.call(
-            .createTopics, CreateTopicsRequest(topics: [topic], timeoutMs: 100, validateOnly: validateOnly),
-            CreateTopicsResponse.self, version: 7)
+            .createTopics,
+            CreateTopicsRequest(topics: [topic], timeoutMs: 100, validateOnly: validateOnly),
+            CreateTopicsResponse.self,
+            version: 7
+        )
         return try #require(response.topics.first)
     }
 
@@ -17,27 +22,64 @@ import Testing
         try await TestServer.with { test in
             let client = try await test.client()
             #expect(try await create(client, .init(name: "t", partitionCount: 3, replicationFactor: 1)).error == .none)
-            #expect(try await create(client, .init(name: "t", partitionCount: 3, replicationFactor: 1)).error == .topicAlreadyExists)
+            #expect(
+                try await create(client, .init(name: "t", partitionCount: 3, replicationFactor: 1)).error
+                    == .topicAlreadyExists
+            )
             #expect(try await create(client, .init(name: "default")).partitionCount == 1)
-            #expect(try await create(client, .init(name: "..", partitionCount: 1, replicationFactor: 1)).error == .invalidTopic)
-            #expect(try await create(client, .init(name: "a b", partitionCount: 1, replicationFactor: 1)).error == .invalidTopic)
-            #expect(try await create(client, .init(name: String(repeating: "n", count: 250), partitionCount: 1)).error == .invalidTopic)
-            #expect(try await create(client, .init(name: "n", partitionCount: 0, replicationFactor: 1)).error == .invalidPartitions)
-            #expect(try await create(client, .init(name: "n", partitionCount: .max, replicationFactor: 1)).error == .invalidPartitions)
-            #expect(try await create(client, .init(name: "n", partitionCount: 1, replicationFactor: 3)).error == .invalidReplicationFactor)
-            let assigned = CreateTopicsRequest.Topic(name: "m", assignments: [.init(partition: 0, brokers: [1]), .init(partition: 1, brokers: [1])])
+            #expect(
+                try await create(client, .init(name: "..", partitionCount: 1, replicationFactor: 1)).error
+                    == .invalidTopic
+            )
+            #expect(
+                try await create(client, .init(name: "a b", partitionCount: 1, replicationFactor: 1)).error
+                    == .invalidTopic
+            )
+            #expect(
+                try await create(client, .init(name: String(repeating: "n", count: 250), partitionCount: 1)).error
+                    == .invalidTopic
+            )
+            #expect(
+                try await create(client, .init(name: "n", partitionCount: 0, replicationFactor: 1)).error
+                    == .invalidPartitions
+            )
+            #expect(
+                try await create(client, .init(name: "n", partitionCount: .max, replicationFactor: 1)).error
+                    == .invalidPartitions
+            )
+            #expect(
+                try await create(client, .init(name: "n", partitionCount: 1, replicationFactor: 3)).error
+                    == .invalidReplicationFactor
+            )
+            let assigned = CreateTopicsRequest.Topic(
+                name: "m",
+                assignments: [.init(partition: 0, brokers: [1]), .init(partition: 1, brokers: [1])]
+            )
             #expect(try await create(client, assigned).partitionCount == 2)
             let wrong = CreateTopicsRequest.Topic(name: "w", assignments: [.init(partition: 0, brokers: [2])])
             #expect(try await create(client, wrong).error == .invalidReplicaAssignment)
-            let compacted = CreateTopicsRequest.Topic(name: "c", partitionCount: 1, configs: [.init(name: "cleanup.policy", value: "compact")])
+            let compacted = CreateTopicsRequest.Topic(
+                name: "c",
+                partitionCount: 1,
+                configs: [.init(name: "cleanup.policy", value: "compact")]
+            )
             #expect(try await create(client, compacted).error == .invalidConfig)
             #expect(try await create(client, .init(name: "v", partitionCount: 1), validateOnly: true).error == .none)
-            let metadata = try await client.call(.metadata, MetadataRequest(topics: nil), MetadataResponse.self, version: 11)
+            let metadata = try await client.call(
+                .metadata,
+                MetadataRequest(topics: nil),
+                MetadataResponse.self,
+                version: 11
+            )
             #expect(metadata.topics.map(\.name) == ["default", "m", "t"])
             #expect(metadata.topics.map(\.partitions.count) == [1, 2, 3])
             #expect(metadata.controllerId == 1)
             let byId = try await client.call(
-                .metadata, MetadataRequest(topics: [.init(id: metadata.topics[0].id, name: nil)]), MetadataResponse.self, version: 10)
+                .metadata,
+                MetadataRequest(topics: [.init(id: metadata.topics[0].id, name: nil)]),
+                MetadataResponse.self,
+                version: 10
+            )
             #expect(byId.topics.map(\.name) == ["default"])
         }
     }
@@ -62,8 +104,11 @@ import Testing
             try await client.createTopic("t")
             func grow(_ count: Int32, name: String = "t") async throws -> ErrorCode {
                 let response = try await client.call(
-                    .createPartitions, CreatePartitionsRequest(topics: [.init(name: name, count: count)], timeoutMs: 100),
-                    CreatePartitionsResponse.self, version: 3)
+                    .createPartitions,
+                    CreatePartitionsRequest(topics: [.init(name: name, count: count)], timeoutMs: 100),
+                    CreatePartitionsResponse.self,
+                    version: 3
+                )
                 return try #require(response.topics.first?.error)
             }
             #expect(try await grow(3) == .none)
@@ -79,7 +124,11 @@ import Testing
         try await client.createTopic("t")
         _ = try await client.produce("t", 0, TestBatch.make(["old"]))
         let deleted = try await client.call(
-            .deleteTopics, DeleteTopicsRequest(topics: [.init(name: "t"), .init(name: "none")], timeoutMs: 100), DeleteTopicsResponse.self, version: 6)
+            .deleteTopics,
+            DeleteTopicsRequest(topics: [.init(name: "t"), .init(name: "none")], timeoutMs: 100),
+            DeleteTopicsResponse.self,
+            version: 6
+        )
         #expect(deleted.topics.map(\.error) == [.none, .unknownTopicOrPartition])
         #expect(try await client.produce("t", 0, TestBatch.make(["x"])).error == .unknownTopicOrPartition)
         try await client.createTopic("t")
@@ -95,9 +144,14 @@ import Testing
         let test = try await TestServer.start { $0.segmentBytes = 1024 }
         let client = try await test.client()
         try await client.createTopic("t")
-        for number in 0..<30 { _ = try await client.produce("t", 0, TestBatch.make(["\(number)" + String(repeating: "w", count: 100)])) }
+        for number in 0..<30 {
+            _ = try await client.produce("t", 0, TestBatch.make(["\(number)" + String(repeating: "w", count: 100)]))
+        }
         func trim(_ offset: Int64) async throws -> DeleteRecordsResponse.Partition {
-            let request = DeleteRecordsRequest(topics: [.init(name: "t", partitions: [.init(index: 0, offset: offset)])], timeoutMs: 100)
+            let request = DeleteRecordsRequest(
+                topics: [.init(name: "t", partitions: [.init(index: 0, offset: offset)])],
+                timeoutMs: 100
+            )
             let response = try await client.call(.deleteRecords, request, DeleteRecordsResponse.self, version: 2)
             return try #require(response.topics.first?.partitions.first)
         }
@@ -109,8 +163,14 @@ import Testing
         let second = try await TestServer.start(directory: test.directory)
         let again = try await second.client()
         #expect(try await again.fetch(TestClient.fetchRequest("t", offset: 17)).logStartOffset == 17)
-        let all = DeleteRecordsRequest(topics: [.init(name: "t", partitions: [.init(index: 0, offset: -1)])], timeoutMs: 100)
-        #expect(try await again.call(.deleteRecords, all, DeleteRecordsResponse.self, version: 1).topics[0].partitions[0].lowWatermark == 30)
+        let all = DeleteRecordsRequest(
+            topics: [.init(name: "t", partitions: [.init(index: 0, offset: -1)])],
+            timeoutMs: 100
+        )
+        #expect(
+            try await again.call(.deleteRecords, all, DeleteRecordsResponse.self, version: 1).topics[0].partitions[0]
+                .lowWatermark == 30
+        )
         #expect(try await again.produce("t", 0, TestBatch.make(["next"])).baseOffset == 30)
         try await second.stop()
     }
@@ -123,7 +183,9 @@ import Testing
         }) { test in
             let client = try await test.client()
             try await client.createTopic("t")
-            for number in 0..<60 { _ = try await client.produce("t", 0, TestBatch.make(["\(number)" + String(repeating: "w", count: 100)])) }
+            for number in 0..<60 {
+                _ = try await client.produce("t", 0, TestBatch.make(["\(number)" + String(repeating: "w", count: 100)]))
+            }
             let deadline = ContinuousClock.now + .seconds(20)
             var start: Int64 = 0
             while start == 0, ContinuousClock.now < deadline {
@@ -140,17 +202,32 @@ import Testing
             try await client.createTopic("t", configs: ["retention.ms": "1234"])
             let request = DescribeConfigsRequest(
                 resources: [
-                    .init(type: 2, name: "t"), .init(type: 2, name: "t", keys: ["retention.ms"]), .init(type: 4, name: "1"),
+                    .init(type: 2, name: "t"), .init(type: 2, name: "t", keys: ["retention.ms"]),
+                    .init(type: 4, name: "1"),
                     .init(type: 2, name: "none"), .init(type: 4, name: "2"),
-                ], includeSynonyms: true)
+                ],
+                includeSynonyms: true
+            )
             for version in Int16(0)...4 {
-                let response = try await client.call(.describeConfigs, request, DescribeConfigsResponse.self, version: version)
-                #expect(response.results.map(\.error) == [.none, .none, .none, .unknownTopicOrPartition, .invalidRequest])
+                let response = try await client.call(
+                    .describeConfigs,
+                    request,
+                    DescribeConfigsResponse.self,
+                    version: version
+                )
+                #expect(
+                    response.results.map(\.error) == [.none, .none, .none, .unknownTopicOrPartition, .invalidRequest]
+                )
                 #expect(response.results[0].configs.count == TopicSettings.definitions.count)
                 #expect(response.results[1].configs.map(\.value) == ["1234"])
                 #expect(response.results[2].configs.contains { $0.name == "num.partitions" })
             }
-            let cluster = try await client.call(.describeCluster, DescribeClusterRequest(), DescribeClusterResponse.self, version: 0)
+            let cluster = try await client.call(
+                .describeCluster,
+                DescribeClusterRequest(),
+                DescribeClusterResponse.self,
+                version: 0
+            )
             #expect(cluster.clusterId.utf8.count == 22)
             #expect(cluster.brokers.map(\.port) == [Int32(test.server.port)])
         }
@@ -168,8 +245,15 @@ import Testing
         let again = try await second.client()
         _ = try await again.produce("t", 0, TestBatch.make(["3"]))
         func end(_ epoch: Int32, current: Int32 = -1) async throws -> OffsetForLeaderEpochResponse.Partition {
-            let request = OffsetForLeaderEpochRequest(topics: [.init(name: "t", partitions: [.init(index: 0, currentLeaderEpoch: current, leaderEpoch: epoch)])])
-            let response = try await again.call(.offsetForLeaderEpoch, request, OffsetForLeaderEpochResponse.self, version: 4)
+            let request = OffsetForLeaderEpochRequest(topics: [
+                .init(name: "t", partitions: [.init(index: 0, currentLeaderEpoch: current, leaderEpoch: epoch)])
+            ])
+            let response = try await again.call(
+                .offsetForLeaderEpoch,
+                request,
+                OffsetForLeaderEpochResponse.self,
+                version: 4
+            )
             return try #require(response.topics.first?.partitions.first)
         }
         #expect(try await end(0).endOffset == 3)

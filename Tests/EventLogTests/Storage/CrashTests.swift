@@ -51,11 +51,16 @@ import Testing
                     await withTaskGroup(of: Void.self) { appends in
                         for step in 0..<steps {
                             let count = Int.random(in: 1...4, using: &random)
-                            let values = (0..<count).map { "\(partition)/\(sequence)/\($0)/" + String(repeating: "x", count: Int.random(in: 0...300, using: &random)) }
+                            let values = (0..<count).map {
+                                "\(partition)/\(sequence)/\($0)/"
+                                    + String(repeating: "x", count: Int.random(in: 0...300, using: &random))
+                            }
                             ledger.sent.withLock { $0.formUnion(values) }
                             let batch = TestBatch.make(values, producerId: producerId, epoch: 0, sequence: sequence)
                             sequence += Int32(count)
-                            guard case .success(let header) = BatchCheck.produced(batch, maxBytes: 1 << 20) else { continue }
+                            guard case .success(let header) = BatchCheck.produced(batch, maxBytes: 1 << 20) else {
+                                continue
+                            }
                             let isLast = step % 5 == 4
                             let wait: @Sendable () async -> Void = {
                                 await withCheckedContinuation { continuation in
@@ -98,7 +103,9 @@ import Testing
                     let key = TopicPartition(topic: "a", partition: 0)
                     let value = CommittedOffset(offset: Int64(step), metadata: "m\(step)", committedAt: 0)
                     let error = await withCheckedContinuation { continuation in
-                        test.store.offsets.write([.offset(group: "g", key, value), .generation(group: "g", Int32(step))]) {
+                        test.store.offsets.write([
+                            .offset(group: "g", key, value), .generation(group: "g", Int32(step)),
+                        ]) {
                             continuation.resume(returning: $0)
                         }
                     }
@@ -118,7 +125,8 @@ import Testing
 
     /// Starts an append so that it has been handed over before the next one is made.
     private static func startInOrder(
-        _ group: inout TaskGroup<Void>, _ body: @escaping @Sendable () async -> Void
+        _ group: inout TaskGroup<Void>,
+        _ body: @escaping @Sendable () async -> Void
     ) async {
         let started = AsyncStream.makeStream(of: Void.self)
         group.addTask {
@@ -140,7 +148,9 @@ import Testing
                 #expect(Set(found.keys) == Set(0..<log.bounds.highWatermark))
                 #expect(Set(found.values).isSubset(of: sent))
                 #expect(Set(found.values).count == found.count, "a batch is there twice")
-                if let last = known.lastBatch[key], found.count == Int(last.offset) + Int(BatchHeader(last.batch, at: 0)?.recordCount ?? 0) {
+                if let last = known.lastBatch[key],
+                    found.count == Int(last.offset) + Int(BatchHeader(last.batch, at: 0)?.recordCount ?? 0)
+                {
                     // Sent again after the crash: recognised.
                     guard case .appended(let offset, _) = await test.append(last.batch, to: log) else {
                         Issue.record("a repeated batch was refused")

@@ -15,7 +15,11 @@ import Testing
         var sizes: [Int] = []
         for number in 0..<4 {
             let batch = TestBatch.make(
-                ["first \(number)", "second \(number)"], producerId: 5, epoch: 0, sequence: Int32(number * 2))
+                ["first \(number)", "second \(number)"],
+                producerId: 5,
+                epoch: 0,
+                sequence: Int32(number * 2)
+            )
             sizes.append(batch.readableBytes)
             guard case .appended = await test.append(batch, to: log) else {
                 Issue.record("an append failed")

@@ -53,9 +53,15 @@ final class MemoryFileLayer: FileLayer {
                 case .write(let position, let bytes):
                     var start = 0
                     while start < bytes.count {
-                        let end = min(bytes.count, ((position + start) / MemoryFileLayer.page + 1) * MemoryFileLayer.page - position)
+                        let end = min(
+                            bytes.count,
+                            ((position + start) / MemoryFileLayer.page + 1) * MemoryFileLayer.page - position
+                        )
                         if Bool.random(using: &random) {
-                            Node.apply(.write(position: position + start, bytes: Array(bytes[start..<end])), to: &result)
+                            Node.apply(
+                                .write(position: position + start, bytes: Array(bytes[start..<end])),
+                                to: &result
+                            )
                         }
                         start = end
                     }
@@ -103,9 +109,12 @@ final class MemoryFileLayer: FileLayer {
 
     private let state: Mutex<State>
     private let injector: Injector?
+    /// Whether synchronising files only pretends.
+    private let lies: Bool
 
-    init(injector: Injector? = nil) {
+    init(lies: Bool = false, injector: Injector? = nil) {
         state = Mutex(State())
+        self.lies = lies
         self.injector = injector
     }
 
@@ -114,6 +123,7 @@ final class MemoryFileLayer: FileLayer {
         initial.durable = names
         initial.names = names
         state = Mutex(initial)
+        lies = false
         self.injector = injector
     }
 
@@ -164,7 +174,9 @@ final class MemoryFileLayer: FileLayer {
         let names = state.withLock { state -> [String]? in
             guard state.names.directories.contains(directory) else { return nil }
             let all = Array(state.names.files.keys) + Array(state.names.directories)
-            return all.filter { $0 != directory && Self.parent($0) == directory }.map { String($0.dropFirst(directory.count + 1)) }
+            return all.filter { $0 != directory && Self.parent($0) == directory }.map {
+                String($0.dropFirst(directory.count + 1))
+            }
         }
         guard let names else { throw Self.missing("opendir", directory) }
         return names
@@ -284,6 +296,7 @@ final class MemoryFileLayer: FileLayer {
 
         func synchronize() throws(StorageError) {
             try layer.injector?("sync", path)
+            guard !layer.lies else { return }
             layer.state.withLock { _ in
                 node.durable = node.bytes
                 node.changes = []

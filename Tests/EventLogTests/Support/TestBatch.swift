@@ -5,8 +5,14 @@ import NIOCore
 /// Builds record batches.
 enum TestBatch {
     static func make(
-        _ values: [String], producerId: Int64 = -1, epoch: Int16 = -1, sequence: Int32 = -1,
-        timestamps: [Int64]? = nil, baseOffset: Int64 = 0, attributes: Int16 = 0, payload: [UInt8]? = nil
+        _ values: [String],
+        producerId: Int64 = -1,
+        epoch: Int16 = -1,
+        sequence: Int32 = -1,
+        timestamps: [Int64]? = nil,
+        baseOffset: Int64 = 0,
+        attributes: Int16 = 0,
+        payload: [UInt8]? = nil
     ) -> ByteBuffer {
         let times = timestamps ?? values.map { _ in 1000 }
         let base = times.first ?? 0
@@ -46,7 +52,10 @@ enum TestBatch {
     /// Sets the checksum.
     static func seal(_ batch: inout ByteBuffer) {
         let crc = Checksum.crc32c(
-            batch, from: BatchHeader.crcStart, count: batch.readableBytes - BatchHeader.crcStart)
+            batch,
+            from: BatchHeader.crcStart,
+            count: batch.readableBytes - BatchHeader.crcStart
+        )
         batch.setInteger(crc, at: BatchHeader.crcPosition)
     }
 
@@ -65,7 +74,9 @@ enum TestBatch {
                 batches.getSlice(at: position + BatchHeader.size, length: header.totalSize - BatchHeader.size)
                 ?? ByteBuffer()
             for _ in 0..<header.recordCount {
-                guard let length = records.readZigZag(), var body = records.readSlice(length: Int(length)) else { break }
+                guard let length = records.readZigZag(), var body = records.readSlice(length: Int(length)) else {
+                    break
+                }
                 _ = body.readInteger(as: Int8.self)
                 _ = body.readZigZag()
                 let delta = body.readZigZag() ?? 0

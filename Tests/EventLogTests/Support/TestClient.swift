@@ -67,7 +67,10 @@ final class TestClient: Sendable {
     }
 
     static func frame<Message: WireStruct>(
-        _ key: ApiKey, _ message: Message, version: Int16, correlationId: Int32
+        _ key: ApiKey,
+        _ message: Message,
+        version: Int16,
+        correlationId: Int32
     ) throws -> ByteBuffer {
         let row = try #require(ApiTable.row(key: key.rawValue))
         var frame = ByteBuffer()
@@ -115,7 +118,10 @@ final class TestClient: Sendable {
     }
 
     func call<Request: WireStruct, Response: WireStruct>(
-        _ key: ApiKey, _ request: Request, _ type: Response.Type, version: Int16
+        _ key: ApiKey,
+        _ request: Request,
+        _ type: Response.Type,
+        version: Int16
     ) async throws -> Response {
         try await send(key, request, version: version)
         return try await receive(key, type, version: version)
@@ -140,7 +146,8 @@ struct TestServer {
     let directory: String
 
     static func start(
-        directory: String? = nil, files: any FileLayer = PosixFileLayer(),
+        directory: String? = nil,
+        files: any FileLayer = PosixFileLayer(),
         _ change: (inout EventLogConfiguration) -> Void = { _ in }
     ) async throws -> TestServer {
         let path = directory ?? "/tmp/event-log-test-\(UInt64.random(in: .min ... .max))"
@@ -150,12 +157,15 @@ struct TestServer {
         change(&configuration)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         return TestServer(
-            server: try await LogServer.start(configuration, logger: logger, files: files), directory: path)
+            server: try await LogServer.start(configuration, logger: logger, files: files),
+            directory: path
+        )
     }
 
     /// Runs a test on a fresh server and removes it afterwards.
     static func with(
-        files: any FileLayer = PosixFileLayer(), _ change: (inout EventLogConfiguration) -> Void = { _ in },
+        files: any FileLayer = PosixFileLayer(),
+        _ change: (inout EventLogConfiguration) -> Void = { _ in },
         _ body: (TestServer) async throws -> Void
     ) async throws {
         let test = try await start(files: files, change)
@@ -190,32 +200,58 @@ struct TestServer {
 extension TestClient {
     func createTopic(_ name: String, partitions: Int32 = 1, configs: [String: String] = [:]) async throws {
         let topic = CreateTopicsRequest.Topic(
-            name: name, partitionCount: partitions, replicationFactor: 1,
-            configs: configs.map { .init(name: $0.key, value: $0.value) })
+            name: name,
+            partitionCount: partitions,
+            replicationFactor: 1,
+            configs: configs.map { .init(name: $0.key, value: $0.value) }
+        )
         let response = try await call(
-            .createTopics, CreateTopicsRequest(topics: [topic], timeoutMs: 1000), CreateTopicsResponse.self, version: 7)
+            .createTopics,
+            CreateTopicsRequest(topics: [topic], timeoutMs: 1000),
+            CreateTopicsResponse.self,
+            version: 7
+        )
         #expect(response.topics.first?.error == ErrorCode.none)
     }
 
-    static func produceRequest(_ topic: String, _ partition: Int32 = 0, _ batch: ByteBuffer, acks: Int16 = -1) -> ProduceRequest {
+    static func produceRequest(
+        _ topic: String,
+        _ partition: Int32 = 0,
+        _ batch: ByteBuffer,
+        acks: Int16 = -1
+    ) -> ProduceRequest {
         ProduceRequest(
-            acks: acks, timeoutMs: 1000,
-            topics: [.init(name: topic, partitions: [.init(index: partition, records: batch)])])
+            acks: acks,
+            timeoutMs: 1000,
+            topics: [.init(name: topic, partitions: [.init(index: partition, records: batch)])]
+        )
     }
 
-    func produce(_ topic: String, _ partition: Int32 = 0, _ batch: ByteBuffer) async throws -> ProduceResponse.Partition {
+    func produce(_ topic: String, _ partition: Int32 = 0, _ batch: ByteBuffer) async throws -> ProduceResponse.Partition
+    {
         let response = try await call(
-            .produce, Self.produceRequest(topic, partition, batch), ProduceResponse.self, version: 9)
+            .produce,
+            Self.produceRequest(topic, partition, batch),
+            ProduceResponse.self,
+            version: 9
+        )
         return try #require(response.topics.first?.partitions.first)
     }
 
     static func fetchRequest(
-        _ topic: String, _ partition: Int32 = 0, offset: Int64, maxWaitMs: Int32 = 0, minBytes: Int32 = 1,
+        _ topic: String,
+        _ partition: Int32 = 0,
+        offset: Int64,
+        maxWaitMs: Int32 = 0,
+        minBytes: Int32 = 1,
         maxBytes: Int32 = 1 << 20
     ) -> FetchRequest {
         FetchRequest(
-            maxWaitMs: maxWaitMs, minBytes: minBytes, maxBytes: maxBytes,
-            topics: [.init(name: topic, partitions: [.init(index: partition, fetchOffset: offset, maxBytes: maxBytes)])])
+            maxWaitMs: maxWaitMs,
+            minBytes: minBytes,
+            maxBytes: maxBytes,
+            topics: [.init(name: topic, partitions: [.init(index: partition, fetchOffset: offset, maxBytes: maxBytes)])]
+        )
     }
 
     func fetch(_ request: FetchRequest) async throws -> FetchResponse.Partition {

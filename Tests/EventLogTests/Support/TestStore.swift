@@ -22,18 +22,32 @@ struct TestStore {
     let fatalErrors: SharedBox<Mutex<[StorageError]>>
 
     static func open(
-        _ files: any FileLayer, directory: String = "/data", segmentBytes: Int = 4096, now: Int64 = 1_000_000
+        _ files: any FileLayer,
+        directory: String = "/data",
+        segmentBytes: Int = 4096,
+        now: Int64 = 1_000_000
     ) async throws -> TestStore {
         let errors = SharedBox(Mutex<[StorageError]>([]))
         let environment = StorageEnvironment(
-            files: files, flushers: pools.flushers, readers: pools.readers, administration: pools.administration,
-            metrics: LogMetrics(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { now },
-            onFatal: { error in errors.value.withLock { $0.append(error) } })
+            files: files,
+            flushers: pools.flushers,
+            readers: pools.readers,
+            administration: pools.administration,
+            metrics: LogMetrics(),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            now: { now },
+            onFatal: { error in errors.value.withLock { $0.append(error) } }
+        )
         let options = LogStore.Options(
             directory: directory,
             settingDefaults: TopicSettings.defaults(
-                retentionMs: -1, retentionBytes: -1, segmentBytes: segmentBytes, maxMessageBytes: 1 << 20),
-            maxPartitions: 1000)
+                retentionMs: -1,
+                retentionBytes: -1,
+                segmentBytes: segmentBytes,
+                maxMessageBytes: 1 << 20
+            ),
+            maxPartitions: 1000
+        )
         let store = try await pools.administration.runIfActive {
             try LogStore(options: options, environment: environment)
         }

@@ -22,12 +22,14 @@ struct LoadRun: Sendable {
 
     /// - Returns: how long placements were offered.
     func run(bar: ProgressBar) async throws -> Duration {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await follow() }
+        // Known before the first placement: an order that ends at once must not end unseen.
+        let start = try await endOfTopic()
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await follow(from: start) }
             group.addTask { await show(bar) }
-            let start = ContinuousClock.now
-            await offer(from: start)
-            let offered = ContinuousClock.now - start
+            let began = ContinuousClock.now
+            await offer(from: began)
+            let offered = ContinuousClock.now - began
             let limit = ContinuousClock.now + drainLimit
             while recorder.snapshot.open > 0, ContinuousClock.now < limit {
                 try await Task.sleep(for: .milliseconds(50))
@@ -89,11 +91,11 @@ struct LoadRun: Sendable {
     }
 
     /// Ends are read from the event log: one reader sees them all, at the moment at which anyone could.
-    private func follow() async throws {
+    private func follow(from start: [KafkaTopicPartition: Int64]) async throws {
         let reader = KafkaTopicReader(
             configuration: kafka,
             topics: [Channels.ordersTopic],
-            start: .tail(0),
+            start: .offsets(start),
             mode: .follow,
             logger: EventLogAccess.logger
         )
@@ -108,6 +110,20 @@ struct LoadRun: Sendable {
             }
         } catch is CancellationError {
             // The run is over.
+        }
+    }
+
+    private func endOfTopic() async throws -> [KafkaTopicPartition: Int64] {
+        do {
+            return try await withKafkaAdmin(configuration: kafka, logger: EventLogAccess.logger) { admin in
+                let partitions = try await admin.topic(Channels.ordersTopic)?.partitions ?? []
+                let marks = try await admin.watermarks(
+                    partitions.map { KafkaTopicPartition(topic: Channels.ordersTopic, partition: $0) }
+                )
+                return marks.mapValues(\.high)
+            }
+        } catch let error as KafkaError {
+            throw CommandEnd.failed("The event log cannot be asked where it ends: \(error.sentence)")
         }
     }
 

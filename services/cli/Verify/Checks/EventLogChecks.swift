@@ -69,7 +69,9 @@ let eventLogChecks = [
                 violations.append("\(record.subject) is in two partitions: \(before.place) and \(record.place)")
             }
             if record.key != record.subject {
-                violations.append("\(record.place) has the key \(record.key ?? "nothing") and the subject \(record.subject)")
+                violations.append(
+                    "\(record.place) has the key \(record.key ?? "nothing") and the subject \(record.subject)"
+                )
             }
             guard let id = record.eventID, seen.insert(id).inserted else { continue }
             if let before = last[aggregate], record.sequence <= before.sequence {

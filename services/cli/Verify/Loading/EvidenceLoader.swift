@@ -75,7 +75,8 @@ public struct EvidenceLoader: Sendable {
         return evidence
     }
 
-    /// What still moves: orders that have not ended and messages that wait. Zero means that everything has come to rest.
+    /// What still moves: orders that have not ended; messages that wait and calls to the gateway that have no answer. Zero
+    /// means that everything has come to rest.
     public func unsettled() throws -> (orders: Int, messages: Int) {
         try RestQueries.unsettled(order: path("order"), others: [path("payment"), path("inventory")])
     }

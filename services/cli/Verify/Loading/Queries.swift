@@ -230,6 +230,15 @@ enum RestQueries {
                         db,
                         sql: "SELECT count(*) FROM outbox WHERE published_at IS NULL AND parked_at IS NULL"
                     ) ?? 0
+                // Money that is on its way back after its order has ended moves still. Abandoned intents are not waited for:
+                // they are watched for a day.
+                if try db.tableExists("intents") {
+                    messages +=
+                        try Int.fetchOne(
+                            db,
+                            sql: "SELECT count(*) FROM intents WHERE state IN ('prepared', 'calling', 'unknown')"
+                        ) ?? 0
+                }
             }
         }
         return (orders, messages)

@@ -1,0 +1,75 @@
+import Crypto
+import Foundation
+
+/// An Ed25519 key that signs (`v1a`), `whsk_` and base64 of 64 bytes: seed and public key.
+///
+/// The specification leaves open what `whsk_` holds; 64 bytes are written, 32 (the seed alone) are read too.
+public struct WebhookSigningKey: Sendable, CustomStringConvertible {
+    let seed: [UInt8]
+    /// What the receiver verifies with.
+    public let publicKey: WebhookPublicKey
+
+    /// Makes a key from its seed of 32 bytes; `nil` for any other length.
+    public init?(seed: [UInt8]) {
+        guard seed.count == 32, let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: seed) else { return nil }
+        self.seed = seed
+        publicKey = WebhookPublicKey(raw: [UInt8](key.publicKey.rawRepresentation))
+    }
+
+    /// Reads `whsk_…`; `nil` for anything else, also when seed and public key do not fit.
+    public init?(_ text: String) {
+        guard text.hasPrefix("whsk_"), let bytes = Data(base64Encoded: String(text.dropFirst(5))),
+            bytes.count == 32 || bytes.count == 64
+        else { return nil }
+        self.init(seed: [UInt8](bytes.prefix(32)))
+        guard bytes.count == 32 || [UInt8](bytes.suffix(32)) == publicKey.raw else { return nil }
+    }
+
+    /// A new key.
+    public static func generate() -> WebhookSigningKey {
+        let key = Curve25519.Signing.PrivateKey()
+        return WebhookSigningKey(
+            seed: [UInt8](key.rawRepresentation), publicKey: WebhookPublicKey(raw: [UInt8](key.publicKey.rawRepresentation)))
+    }
+
+    private init(seed: [UInt8], publicKey: WebhookPublicKey) {
+        self.seed = seed
+        self.publicKey = publicKey
+    }
+
+    /// The text form, a secret.
+    public var text: String { "whsk_" + Data(seed + publicKey.raw).base64EncodedString() }
+
+    public var description: String { "whsk_…" }
+
+    /// The signature of some content, 64 bytes; `nil` only when the library refuses the key.
+    func signature(for content: [UInt8]) -> [UInt8]? {
+        guard let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: seed),
+            let signature = try? key.signature(for: content)
+        else { return nil }
+        return [UInt8](signature)
+    }
+}
+
+/// The public half of a ``WebhookSigningKey``: `whpk_` and base64 of 32 bytes.
+public struct WebhookPublicKey: Sendable, Hashable, CustomStringConvertible {
+    let raw: [UInt8]
+
+    init(raw: [UInt8]) { self.raw = raw }
+
+    /// Reads `whpk_…`; `nil` for anything else.
+    public init?(_ text: String) {
+        guard text.hasPrefix("whpk_"), let bytes = Data(base64Encoded: String(text.dropFirst(5))), bytes.count == 32 else {
+            return nil
+        }
+        raw = [UInt8](bytes)
+    }
+
+    /// The text form.
+    public var description: String { "whpk_" + Data(raw).base64EncodedString() }
+
+    func accepts(_ signature: [UInt8], for content: [UInt8]) -> Bool {
+        guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: raw) else { return false }
+        return key.isValidSignature(signature, for: content)
+    }
+}

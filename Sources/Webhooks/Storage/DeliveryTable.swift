@@ -1,0 +1,227 @@
+import Foundation
+import GRDB
+import Messaging
+
+/// Every statement on `webhook_messages` and `webhook_deliveries` that changes or fetches single rows.
+struct DeliveryTable {
+    let db: Database
+
+    static let columns = """
+        d.seq, d.id, d.message_id, d.endpoint_id, d.type, d.ordering_key, d.state, d.attempt_trigger, d.next_attempt_at,
+        d.attempts, d.failures, d.last_status, d.last_code, d.reason, d.created_at, d.first_failed_at, d.completed_at,
+        d.resume_state, d.resume_at
+        """
+
+    // MARK: Messages
+
+    /// - Returns: whether the message is new.
+    func insert(_ event: WebhookEvent, body: [UInt8], isTest: Bool, at now: Timestamp) throws -> Bool {
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO webhook_messages (id, type, subject, sequence, traceparent, body, is_test, occurred_at, created_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
+                """
+        ).execute(arguments: [
+            event.id, event.type, event.subject, event.sequence, event.traceparent, Data(body), isTest,
+            event.time.millisecondsSinceEpoch, now.millisecondsSinceEpoch,
+        ])
+        return db.changesCount > 0
+    }
+
+    func message(_ id: String) throws -> StoredWebhook? {
+        try Row.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT id, type, subject, sequence, body, is_test, traceparent, created_at FROM webhook_messages WHERE id = ?
+                    """), arguments: [id]
+        ).map {
+            StoredWebhook(
+                id: $0[0], type: $0[1], subject: $0[2], sequence: $0[3], body: [UInt8]($0[4] as Data), isTest: $0[5],
+                traceparent: $0[6], createdAt: Timestamp(millisecondsSinceEpoch: $0[7]))
+        }
+    }
+
+    // MARK: Deliveries
+
+    /// Makes a delivery unless the endpoint has one for this message.
+    /// - Returns: its seq; `nil` when there was one.
+    func insert(
+        id: String,
+        message: String,
+        endpoint: String,
+        type: String,
+        orderingKey: String?,
+        state: Delivery.State,
+        trigger: Delivery.Trigger,
+        at now: Timestamp
+    ) throws -> Int64? {
+        var state = state
+        if state == .pending, let orderingKey, try isKeyBusy(orderingKey, endpoint: endpoint) { state = .waiting }
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO webhook_deliveries (id, message_id, endpoint_id, type, ordering_key, state, attempt_trigger, lane,
+                    next_attempt_at, created_at, completed_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?) ON CONFLICT (endpoint_id, message_id) DO NOTHING
+                """
+        ).execute(arguments: [
+            id, message, endpoint, type, orderingKey, state.rawValue, trigger.rawValue,
+            state == .pending ? now.millisecondsSinceEpoch : nil, now.millisecondsSinceEpoch,
+            state == .skipped ? now.millisecondsSinceEpoch : nil,
+        ])
+        return db.changesCount > 0 ? db.lastInsertedRowID : nil
+    }
+
+    func find(seq: Int64) throws -> Delivery? {
+        try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_deliveries d WHERE d.seq = ?"), arguments: [seq]
+        ).map(Self.delivery)
+    }
+
+    func find(id: String) throws -> Delivery? {
+        try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_deliveries d WHERE d.id = ?"), arguments: [id]
+        ).map(Self.delivery)
+    }
+
+    /// Marks that an attempt begins.
+    func markSending(_ seq: Int64) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_deliveries SET state = 'sending', next_attempt_at = NULL, attempts = attempts + 1,
+                    completed_at = NULL
+                WHERE seq = ?
+                """
+        ).execute(arguments: [seq])
+    }
+
+    /// What a settled attempt leaves.
+    struct Settlement {
+        var state: Delivery.State
+        var next: Timestamp?
+        var lane = 1
+        var failures: Int
+        var status: Int?
+        var code: String?
+        var reason: String?
+        var trigger: Delivery.Trigger
+        var keepsResume = false
+        var failedAt: Timestamp?
+    }
+
+    func settle(_ delivery: Delivery, _ settlement: Settlement, at now: Timestamp) throws {
+        let isFinal = ![.pending, .sending, .waiting].contains(settlement.state)
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_deliveries SET state = ?, next_attempt_at = ?, lane = ?, failures = ?, last_status = ?,
+                    last_code = ?, reason = ?, attempt_trigger = ?, resume_state = iif(?, resume_state, NULL),
+                    resume_at = iif(?, resume_at, NULL), first_failed_at = coalesce(first_failed_at, ?), completed_at = ?
+                WHERE seq = ?
+                """
+        ).execute(arguments: [
+            settlement.state.rawValue, settlement.next?.millisecondsSinceEpoch, settlement.lane, settlement.failures,
+            settlement.status, settlement.code, settlement.reason, settlement.trigger.rawValue, settlement.keepsResume,
+            settlement.keepsResume, settlement.failedAt?.millisecondsSinceEpoch, isFinal ? now.millisecondsSinceEpoch : nil,
+            delivery.seq,
+        ])
+    }
+
+    /// Asks for an attempt now, whatever the delivery's state; its failure leads back to that state.
+    func requestNow(_ delivery: Delivery, trigger: Delivery.Trigger, at now: Timestamp) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_deliveries SET state = 'pending', next_attempt_at = ?, lane = 0, attempt_trigger = ?,
+                    resume_state = ?, resume_at = ?, completed_at = NULL
+                WHERE seq = ?
+                """
+        ).execute(arguments: [
+            now.millisecondsSinceEpoch, trigger.rawValue, (delivery.resume?.state ?? delivery.state).rawValue,
+            (delivery.resume == nil ? delivery.nextAttemptAt : delivery.resume?.at)?.millisecondsSinceEpoch, delivery.seq,
+        ])
+    }
+
+    /// Begins a delivery again with a fresh budget.
+    func restart(_ seq: Int64, trigger: Delivery.Trigger, recovery: String?, at now: Timestamp) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_deliveries SET state = 'pending', next_attempt_at = ?, lane = 1, failures = 0, attempt_trigger = ?,
+                    resume_state = NULL, resume_at = NULL, reason = NULL, recovery_id = ?, completed_at = NULL
+                WHERE seq = ?
+                """
+        ).execute(arguments: [now.millisecondsSinceEpoch, trigger.rawValue, recovery, seq])
+    }
+
+    func cancelOpen(endpoint: String, at now: Timestamp) throws -> Int {
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_deliveries SET state = 'cancelled', next_attempt_at = NULL, reason = 'endpoint_deleted',
+                    completed_at = ?
+                WHERE endpoint_id = ? AND state IN ('pending', 'waiting', 'parked')
+                """
+        ).execute(arguments: [now.millisecondsSinceEpoch, endpoint])
+        return db.changesCount
+    }
+
+    /// Deliveries that a process left on the wire are due again.
+    func recover(at now: Timestamp) throws -> Int {
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_attempts SET state = 'interrupted', ended_at = ?, code = 'interrupted',
+                    detail = 'the process ended before it was known what came of it', next_attempt_at = ?
+                WHERE state = 'started'
+                """
+        ).execute(arguments: [now.millisecondsSinceEpoch, now.millisecondsSinceEpoch])
+        let count = db.changesCount
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_deliveries SET state = 'pending', next_attempt_at = ?, lane = 1, last_code = 'interrupted',
+                    last_status = NULL
+                WHERE state = 'sending'
+                """
+        ).execute(arguments: [now.millisecondsSinceEpoch])
+        return count
+    }
+
+    // MARK: Order
+
+    private func isKeyBusy(_ key: String, endpoint: String) throws -> Bool {
+        try Bool.fetchOne(
+            db.cachedStatement(
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM webhook_deliveries WHERE endpoint_id = ? AND ordering_key = ?
+                        AND state IN ('pending', 'sending', 'waiting', 'parked'))
+                    """), arguments: [endpoint, key]) ?? false
+    }
+
+    /// Lets the next delivery of a subject go, if the one before it is done.
+    func releaseNext(key: String, endpoint: String, at now: Timestamp) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_deliveries SET state = 'pending', next_attempt_at = ?1
+                WHERE state = 'waiting' AND seq = (SELECT min(seq) FROM webhook_deliveries WHERE endpoint_id = ?2
+                    AND ordering_key = ?3 AND state IN ('pending', 'sending', 'waiting', 'parked'))
+                """
+        ).execute(arguments: [now.millisecondsSinceEpoch, endpoint, key])
+    }
+
+    /// Lets everything of an endpoint go that waits for its turn, when it gives order up.
+    func releaseAll(endpoint: String, at now: Timestamp) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_deliveries SET state = 'pending', next_attempt_at = ?
+                WHERE endpoint_id = ? AND state = 'waiting' AND ordering_key IS NOT NULL
+                """
+        ).execute(arguments: [now.millisecondsSinceEpoch, endpoint])
+    }
+
+    static func delivery(_ row: Row) throws -> Delivery {
+        guard let state = Delivery.State(rawValue: row[6]), let trigger = Delivery.Trigger(rawValue: row[7]) else {
+            throw CorruptWebhookRow(table: "webhook_deliveries")
+        }
+        func time(_ index: Int) -> Timestamp? { (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)) }
+        return Delivery(
+            seq: row[0], id: row[1], messageID: row[2], endpointID: row[3], type: row[4], orderingKey: row[5], state: state,
+            trigger: trigger, nextAttemptAt: time(8), attempts: row[9], failures: row[10], lastStatus: row[11],
+            lastCode: row[12], reason: row[13], createdAt: Timestamp(millisecondsSinceEpoch: row[14]), firstFailedAt: time(15),
+            completedAt: time(16), resume: (row[17] as String?).flatMap(Delivery.State.init).map { ($0, time(18)) })
+    }
+}

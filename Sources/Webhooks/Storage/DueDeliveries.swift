@@ -1,0 +1,128 @@
+import GRDB
+import Messaging
+
+/// A delivery whose attempt is due.
+struct DueDelivery: Sendable, Identifiable {
+    /// The delivery's seq.
+    let id: Int64
+    let endpointID: String
+}
+
+/// Picks what is due: fairly between endpoints, and within an endpoint between new events and retries.
+struct DueDeliveries {
+    let db: Database
+    let gate: EndpointGate
+
+    private struct Candidate {
+        let id: String
+        let maximum: Int
+        let throttle: Int?
+        let holdUntil: Timestamp?
+        let breaker: Breaker
+    }
+
+    /// Deliveries that may begin now; each is entered at the gate.
+    func take(at now: Timestamp, limit: Int, excluding: Set<Int64>) throws -> [DueDelivery] {
+        var queues: [(endpoint: Candidate, items: [Int64])] = []
+        for endpoint in try candidates() where (endpoint.holdUntil ?? now) <= now {
+            let permits = endpoint.breaker.permits(upTo: endpoint.maximum, at: now)
+            let room = gate.room(of: endpoint.id, permits: max(permits, 1), throttle: endpoint.throttle, at: now)
+            guard room > 0 else { continue }
+            // Behind an open breaker only test events go.
+            let items = try permits > 0
+                ? due(endpoint, at: now, room: room, excluding: excluding)
+                : tests(endpoint, at: now, excluding: excluding)
+            if !items.isEmpty { queues.append((endpoint, items)) }
+        }
+        guard !queues.isEmpty else { return [] }
+        var taken: [DueDelivery] = []
+        let start = gate.nextRotation()
+        var round = 0
+        var isAnyLeft = true
+        while isAnyLeft, taken.count < limit {
+            isAnyLeft = false
+            for offset in queues.indices where taken.count < limit {
+                let queue = queues[(start + offset) % queues.count]
+                guard round < queue.items.count else { continue }
+                isAnyLeft = true
+                gate.enter(queue.endpoint.id, throttle: queue.endpoint.throttle)
+                taken.append(DueDelivery(id: queue.items[round], endpointID: queue.endpoint.id))
+            }
+            round += 1
+        }
+        return taken
+    }
+
+    /// When the next delivery may begin; `nil` when nothing waits for time.
+    func next(at now: Timestamp) throws -> Timestamp? {
+        var earliest: Timestamp?
+        for endpoint in try candidates() {
+            let permits = endpoint.breaker.openUntil == nil ? endpoint.maximum : 1
+            guard
+                gate.room(of: endpoint.id, permits: permits, throttle: nil, at: now) > 0,
+                let due = try Int64.fetchOne(
+                    db.cachedStatement(
+                        sql: """
+                            SELECT min(at) FROM (
+                                SELECT min(next_attempt_at) AS at FROM webhook_deliveries
+                                    WHERE endpoint_id = ?1 AND lane = 0 AND state = 'pending'
+                                UNION ALL SELECT min(next_attempt_at) FROM webhook_deliveries
+                                    WHERE endpoint_id = ?1 AND lane = 1 AND state = 'pending')
+                            """), arguments: [endpoint.id])
+            else { continue }
+            var time = Timestamp(millisecondsSinceEpoch: due)
+            if let hold = endpoint.holdUntil { time = max(time, hold) }
+            if let open = endpoint.breaker.openUntil { time = max(time, open) }
+            if let throttled = gate.throttledUntil(endpoint.id, throttle: endpoint.throttle, at: now) {
+                time = max(time, throttled)
+            }
+            earliest = min(earliest ?? time, time)
+        }
+        return earliest
+    }
+
+    private func candidates() throws -> [Candidate] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT id, max_in_flight, throttle, hold_until, breaker_failures, breaker_openings, breaker_until
+                    FROM webhook_endpoints WHERE state = 'enabled'
+                    """)
+        ).map { row in
+            func time(_ index: Int) -> Timestamp? { (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)) }
+            return Candidate(
+                id: row[0], maximum: row[1], throttle: row[2], holdUntil: time(3),
+                breaker: Breaker(failures: row[4], openings: row[5], openUntil: time(6)))
+        }
+    }
+
+    /// At most `room`, alternating between the two lanes.
+    private func due(_ endpoint: Candidate, at now: Timestamp, room: Int, excluding: Set<Int64>) throws -> [Int64] {
+        // Those being begun are still `pending` for a moment; there are at most `maximum` of them.
+        let limit = endpoint.maximum + room
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT seq FROM webhook_deliveries WHERE endpoint_id = ? AND lane = ? AND state = 'pending'
+                    AND next_attempt_at <= ? ORDER BY next_attempt_at, seq LIMIT ?
+                """)
+        let lanes = try (0...1).map { lane in
+            try Int64.fetchAll(statement, arguments: [endpoint.id, lane, now.millisecondsSinceEpoch, limit])
+                .filter { !excluding.contains($0) }
+        }
+        var items: [Int64] = []
+        for index in 0..<max(lanes[0].count, lanes[1].count) {
+            for lane in lanes where index < lane.count && items.count < room { items.append(lane[index]) }
+        }
+        return items
+    }
+
+    private func tests(_ endpoint: Candidate, at now: Timestamp, excluding: Set<Int64>) throws -> [Int64] {
+        try Int64.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT seq FROM webhook_deliveries WHERE endpoint_id = ? AND lane = 0 AND state = 'pending'
+                        AND next_attempt_at <= ? AND attempt_trigger = 'test' ORDER BY next_attempt_at, seq LIMIT 1
+                    """), arguments: [endpoint.id, now.millisecondsSinceEpoch]
+        ).filter { !excluding.contains($0) }
+    }
+}

@@ -1,0 +1,238 @@
+import GRDB
+public import Messaging
+import StrictJSON
+
+/// Every statement on `webhook_endpoints`, `webhook_secrets` and the journal.
+struct EndpointTable {
+    let db: Database
+
+    private static let columns = """
+        id, uid, url, description, event_types, headers, metadata, state, state_reason, timeout_ms, max_in_flight, throttle,
+        ordering, on_exhausted, terminal_statuses, schedule, signing_key, signs, request_origin, hold_until, breaker_failures,
+        breaker_openings, breaker_until, failing_since, last_success_at, version, created_at, updated_at
+        """
+
+    func find(_ id: String) throws -> WebhookEndpoint? {
+        try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_endpoints WHERE id = ?"), arguments: [id]
+        ).map(endpoint)
+    }
+
+    /// By id or by the caller's own name.
+    func lookUp(_ name: String) throws -> WebhookEndpoint? {
+        if let endpoint = try find(name) { return endpoint }
+        return try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_endpoints WHERE uid = ?"), arguments: [name]
+        ).map(endpoint)
+    }
+
+    /// All that are not deleted, after an id, in the order of their ids (which is that of their creation).
+    func list(after id: String = "", limit: Int = 1000) throws -> [WebhookEndpoint] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: "SELECT \(Self.columns) FROM webhook_endpoints WHERE state <> 'deleted' AND id > ? ORDER BY id LIMIT ?"),
+            arguments: [id, limit]
+        ).map(endpoint)
+    }
+
+    func insert(_ endpoint: WebhookEndpoint) throws {
+        let settings = endpoint.settings
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO webhook_endpoints (\(Self.columns))
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: StatementArguments([
+            endpoint.id, settings.uid, settings.url, settings.description, text(settings.eventTypes), text(settings.headers),
+            text(settings.metadata), endpoint.state.name, endpoint.state.reason?.rawValue, settings.timeoutMilliseconds,
+            settings.maximumInFlight, settings.throttlePerSecond, settings.ordering.rawValue, settings.onExhausted.rawValue,
+            text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey, settings.signs.rawValue,
+            endpoint.sendsOrigin, endpoint.holdUntil?.millisecondsSinceEpoch, endpoint.breaker.failures,
+            endpoint.breaker.openings, endpoint.breaker.openUntil?.millisecondsSinceEpoch,
+            endpoint.failingSince?.millisecondsSinceEpoch, endpoint.lastSuccessAt?.millisecondsSinceEpoch, endpoint.version,
+            endpoint.createdAt.millisecondsSinceEpoch, endpoint.updatedAt.millisecondsSinceEpoch,
+        ] as [(any DatabaseValueConvertible)?]))
+    }
+
+    /// Writes settings and state.
+    func update(_ endpoint: WebhookEndpoint) throws {
+        let settings = endpoint.settings
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_endpoints SET uid = ?, url = ?, description = ?, event_types = ?, headers = ?, metadata = ?,
+                    state = ?, state_reason = ?, timeout_ms = ?, max_in_flight = ?, throttle = ?, ordering = ?,
+                    on_exhausted = ?, terminal_statuses = ?, schedule = ?, signing_key = ?, signs = ?, request_origin = ?,
+                    version = ?, updated_at = ?
+                WHERE id = ?
+                """
+        ).execute(arguments: StatementArguments([
+            settings.uid, settings.url, settings.description, text(settings.eventTypes), text(settings.headers),
+            text(settings.metadata), endpoint.state.name, endpoint.state.reason?.rawValue, settings.timeoutMilliseconds,
+            settings.maximumInFlight, settings.throttlePerSecond, settings.ordering.rawValue, settings.onExhausted.rawValue,
+            text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey, settings.signs.rawValue,
+            endpoint.sendsOrigin, endpoint.version, endpoint.updatedAt.millisecondsSinceEpoch, endpoint.id,
+        ] as [(any DatabaseValueConvertible)?]))
+        try updateHealth(endpoint)
+    }
+
+    /// Writes what attempts change: hold, breaker, failing since.
+    func updateHealth(_ endpoint: WebhookEndpoint) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_endpoints SET hold_until = ?, breaker_failures = ?, breaker_openings = ?, breaker_until = ?,
+                    failing_since = ?, last_success_at = ? WHERE id = ?
+                """
+        ).execute(arguments: [
+            endpoint.holdUntil?.millisecondsSinceEpoch, endpoint.breaker.failures, endpoint.breaker.openings,
+            endpoint.breaker.openUntil?.millisecondsSinceEpoch, endpoint.failingSince?.millisecondsSinceEpoch,
+            endpoint.lastSuccessAt?.millisecondsSinceEpoch, endpoint.id,
+        ])
+    }
+
+    // MARK: Journal
+
+    func journal(_ endpoint: WebhookEndpoint, action: String, actor: String, detail: String = "", at now: Timestamp) throws {
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO webhook_endpoint_journal (endpoint_id, version, action, state, reason, actor, detail, at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """
+        ).execute(arguments: [
+            endpoint.id, endpoint.version, action, endpoint.state.name, endpoint.state.reason?.rawValue, actor, detail,
+            now.millisecondsSinceEpoch,
+        ])
+    }
+
+    func journal(of id: String, limit: Int) throws -> [EndpointJournalEntry] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT version, action, state, reason, actor, detail, at FROM webhook_endpoint_journal
+                    WHERE endpoint_id = ? ORDER BY version DESC LIMIT ?
+                    """), arguments: [id, limit]
+        ).map {
+            EndpointJournalEntry(
+                version: $0[0], action: $0[1], state: $0[2], reason: $0[3], actor: $0[4], detail: $0[5],
+                at: Timestamp(millisecondsSinceEpoch: $0[6]))
+        }
+    }
+
+    // MARK: Secrets
+
+    /// Keys that are valid at a time, the newest first.
+    func secrets(of id: String, at now: Timestamp) throws -> [EndpointSecret] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT number, secret, created_at, expires_at FROM webhook_secrets
+                    WHERE endpoint_id = ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY number DESC LIMIT 16
+                    """), arguments: [id, now.millisecondsSinceEpoch]
+        ).map { row in
+            guard let secret = try? WebhookSecret(row[1] as String) else { throw CorruptWebhookRow(table: "webhook_secrets") }
+            return EndpointSecret(
+                number: row[0], secret: secret, createdAt: Timestamp(millisecondsSinceEpoch: row[2]),
+                expiresAt: (row[3] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)))
+        }
+    }
+
+    /// Adds a key and lets the present one end; expired ones are removed.
+    func addSecret(_ secret: WebhookSecret, to id: String, previousUntil: Timestamp?, at now: Timestamp) throws {
+        try db.cachedStatement(sql: "DELETE FROM webhook_secrets WHERE endpoint_id = ? AND expires_at <= ?")
+            .execute(arguments: [id, now.millisecondsSinceEpoch])
+        if let previousUntil {
+            if previousUntil <= now {
+                try db.cachedStatement(sql: "DELETE FROM webhook_secrets WHERE endpoint_id = ?").execute(arguments: [id])
+            } else {
+                try db.cachedStatement(
+                    sql: "UPDATE webhook_secrets SET expires_at = ? WHERE endpoint_id = ? AND expires_at IS NULL"
+                ).execute(arguments: [previousUntil.millisecondsSinceEpoch, id])
+            }
+        }
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO webhook_secrets (endpoint_id, number, secret, created_at, expires_at)
+                SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, NULL FROM webhook_secrets WHERE endpoint_id = ?1
+                """
+        ).execute(arguments: [id, secret.text, now.millisecondsSinceEpoch])
+    }
+
+    // MARK: Rows
+
+    private func endpoint(_ row: Row) throws -> WebhookEndpoint {
+        guard let state = EndpointState(name: row[7], reason: row[8]),
+            let ordering = EndpointSettings.Ordering(rawValue: row[12]),
+            let onExhausted = EndpointSettings.OnExhausted(rawValue: row[13]),
+            let signs = EndpointSettings.Signing(rawValue: row[17]),
+            let eventTypes: [String] = value(row[4]), let headers: [String: String] = value(row[5]),
+            let metadata: [String: String] = value(row[6]), let terminal: Set<Int> = value(row[14])
+        else { throw CorruptWebhookRow(table: "webhook_endpoints") }
+        var settings = EndpointSettings(url: row[2])
+        settings.uid = row[1]
+        settings.description = row[3]
+        settings.eventTypes = eventTypes
+        settings.headers = headers
+        settings.metadata = metadata
+        settings.timeoutMilliseconds = row[9]
+        settings.maximumInFlight = row[10]
+        settings.throttlePerSecond = row[11]
+        settings.ordering = ordering
+        settings.onExhausted = onExhausted
+        settings.terminalStatuses = terminal
+        settings.schedule = (row[15] as String?).flatMap { value($0) }
+        settings.signs = signs
+        func time(_ index: Int) -> Timestamp? { (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)) }
+        return WebhookEndpoint(
+            id: row[0], settings: settings, state: state, holdUntil: time(19),
+            breaker: Breaker(failures: row[20], openings: row[21], openUntil: time(22)), failingSince: time(23),
+            lastSuccessAt: time(24), version: row[25], createdAt: Timestamp(millisecondsSinceEpoch: row[26]),
+            updatedAt: Timestamp(millisecondsSinceEpoch: row[27]), sendsOrigin: row[18], signingKey: row[16])
+    }
+
+    private func text(_ value: some Encodable) -> String {
+        // Strings and integers only: this cannot fail, and an empty text would be refused when read.
+        (try? StrictJSON.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+
+    private func value<Value: Decodable>(_ text: String) -> Value? {
+        try? StrictJSON.decode(Value.self, from: Array(text.utf8), limits: .message)
+    }
+}
+
+/// A key of an endpoint.
+public struct EndpointSecret: Sendable {
+    /// 1, 2 … per endpoint.
+    public let number: Int64
+    /// The key.
+    public let secret: WebhookSecret
+    /// When it was added.
+    public let createdAt: Timestamp
+    /// When it ends; `nil` for the present one.
+    public let expiresAt: Timestamp?
+}
+
+/// One change of an endpoint.
+public struct EndpointJournalEntry: Sendable {
+    /// The endpoint's version after it.
+    public let version: Int64
+    /// `created`, `updated`, `paused`, `rotated` …
+    public let action: String
+    /// The state after it.
+    public let state: String
+    /// The reason of a disabled state.
+    public let reason: String?
+    /// Who: `operator`, or `sender` for what an answer brought about.
+    public let actor: String
+    /// What else there is to say; never a secret.
+    public let detail: String
+    /// When.
+    public let at: Timestamp
+}
+
+/// A row that the schema should have made impossible.
+struct CorruptWebhookRow: ClassifiedFailure {
+    let table: String
+
+    var failureClass: FailureClass { .fatal }
+    var code: String { "corrupt-row" }
+    var description: String { "The table \(table) holds a row that cannot be; restore the database." }
+}

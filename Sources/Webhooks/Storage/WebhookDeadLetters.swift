@@ -1,0 +1,52 @@
+import Foundation
+import GRDB
+import Messaging
+import StrictJSON
+
+/// Writes deliveries that were given up into the one table of dead letters of the store.
+struct WebhookDeadLetters {
+    let db: Database
+
+    /// The id of a delivery's dead letter: 32 hexadecimal digits, always the same.
+    static func id(of delivery: Delivery) -> String { delivery.id.filter { $0 != "-" } }
+
+    func hold(
+        _ delivery: Delivery,
+        message: StoredWebhook,
+        endpoint: WebhookEndpoint,
+        code: String,
+        error: String,
+        attempts: Int,
+        at now: Timestamp
+    ) throws {
+        let headers = JSONValue.array([
+            .array(["webhook-id", .string(message.id)]), .array(["content-type", .string(WebhookEvent.contentType)]),
+            .array(["x-waybill-delivery", .string(delivery.id)]), .array(["x-waybill-endpoint", .string(endpoint.id)]),
+        ])
+        try db.cachedStatement(
+            sql: """
+                INSERT INTO dead_letters (id, transport, consumer, source, message_id, type, subject, correlation_id, traceparent,
+                    failure_class, code, error, attempts, first_failed_at, failed_at, headers, body, state, state_changed_at,
+                    recorded_at)
+                VALUES (?, 'http', ?, ?, ?, ?, ?, NULL, ?, 'retryable', ?, ?, ?, ?, ?, ?, ?, 'held', ?, ?)
+                ON CONFLICT (id) DO UPDATE SET state = 'held', state_changed_at = excluded.state_changed_at, state_reason = NULL,
+                    code = excluded.code, error = excluded.error, attempts = excluded.attempts, failed_at = excluded.failed_at
+                """
+        ).execute(arguments: StatementArguments([
+            Self.id(of: delivery), "webhook:" + endpoint.id, endpoint.settings.url, message.id, message.type, message.subject,
+            message.traceparent, code, error, attempts, (delivery.firstFailedAt ?? now).millisecondsSinceEpoch,
+            now.millisecondsSinceEpoch, Data(StrictJSON.encode(headers)), Data(message.body), now.millisecondsSinceEpoch,
+            now.millisecondsSinceEpoch,
+        ] as [(any DatabaseValueConvertible)?]))
+    }
+
+    /// Notes that a held letter's delivery is on its way again.
+    func requeued(_ delivery: Delivery, reason: String, at now: Timestamp) throws {
+        try db.cachedStatement(
+            sql: """
+                UPDATE dead_letters SET state = 'requeued', state_changed_at = ?, state_reason = ?, requeues = requeues + 1
+                WHERE id = ? AND state = 'held'
+                """
+        ).execute(arguments: [now.millisecondsSinceEpoch, reason, Self.id(of: delivery)])
+    }
+}

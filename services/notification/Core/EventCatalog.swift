@@ -1,0 +1,23 @@
+import Commerce
+
+/// Which events subscribers can have, and how they may write what they want.
+public enum EventCatalog {
+    /// Topics that are passed on.
+    public static let topics = [Channels.ordersTopic, Channels.paymentsTopic, Channels.inventoryTopic]
+
+    /// All event types, in the order in which lists show them.
+    public static let types: [String] =
+        OrderStatus.allCases.map(OrderEvent.messageType(for:)) + PaymentEvent.Kind.allCases.map(PaymentEvent.messageType(for:))
+        + ReservationEvent.Kind.allCases.map(ReservationEvent.messageType(for:)) + [StockAdjusted.messageType]
+
+    private static let prefix = "waybill."
+
+    /// The full pattern for what a person wrote: `order.*` and `order.completed` mean `waybill.order.*` and
+    /// `waybill.order.completed.*`. What is full already stays as it is.
+    public static func pattern(_ text: String) -> String {
+        guard !text.isEmpty, text != "*" else { return text }
+        let full = text.hasPrefix(prefix) ? text : prefix + text
+        let parts = full.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 3 && parts[2] != "*" ? full + ".*" : full
+    }
+}

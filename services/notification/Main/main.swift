@@ -1,0 +1,5 @@
+import Foundation
+import NotificationService
+import ServiceKit
+
+exit(await ServiceHost.run(NotificationService.self))

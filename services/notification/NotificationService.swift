@@ -1,0 +1,82 @@
+import Commerce
+import Configuration
+public import GRDB
+import Hummingbird
+import HTTPKit
+import Kafka
+import Logging
+import NotificationCore
+public import ServiceKit
+import ServiceLifecycle
+import Webhooks
+
+/// The notification service: passes events on to subscribers, as signed webhooks.
+///
+/// | variable | meaning |
+/// |---|---|
+/// | `WAYBILL_WEBHOOK_ALLOW_CIDRS` | addresses that may be called although they are private: `127.0.0.0/8,::1/128`; default none |
+/// | `WAYBILL_WEBHOOK_HTTPS_ONLY` | `true` refuses `http`; default `false` |
+/// | `WAYBILL_WEBHOOK_CONCURRENCY` | the most requests at the same time; default 1024 |
+/// | `WAYBILL_WEBHOOK_SCHEDULE_MS` | delays after failures in milliseconds, separated by commas; default 5 s … 24 h |
+/// | `WAYBILL_WEBHOOK_BREAKER_MS` | how long a breaker is open the first time; default 60000 |
+public struct NotificationService: HostedService {
+    public static let name = "notification"
+    public static var migrations: DatabaseMigrator { NotificationSchema.migrations }
+
+    private let policy: AddressPolicy
+    private let options: SenderOptions
+
+    public init(configuration: ServiceConfiguration) throws {
+        guard
+            let blocks = AddressPolicy.blocks(
+                configuration.reader.string(forKey: "waybill.webhook.allow.cidrs", default: ""))
+        else {
+            throw ConfigurationFault(
+                "WAYBILL_WEBHOOK_ALLOW_CIDRS must be a list of address blocks such as 127.0.0.0/8,::1/128.")
+        }
+        policy = AddressPolicy(
+            allowed: blocks, requiresTLS: configuration.reader.bool(forKey: "waybill.webhook.https.only", default: false))
+        var options = SenderOptions()
+        options.concurrency = try configuration.integer("waybill.webhook.concurrency", in: 2...8192, default: 1024)
+        options.breaker.firstPause = .milliseconds(
+            try configuration.integer("waybill.webhook.breaker.ms", in: 1...86_400_000, default: 60_000))
+        if let text = configuration.reader.string(forKey: "waybill.webhook.schedule.ms") {
+            let delays = text.split(separator: ",").map { Int64($0) }
+            guard !delays.contains(nil), let schedule = RetrySchedule(delays: delays.compactMap { $0 }) else {
+                throw ConfigurationFault("WAYBILL_WEBHOOK_SCHEDULE_MS must be milliseconds separated by commas.")
+            }
+            options.schedule = schedule
+        }
+        self.options = options
+    }
+
+    public func activate(_ context: ServiceContext) async throws -> ServiceParts {
+        let metrics = NotificationMetrics(registry: context.metrics, logger: context.logger)
+        let dispatcher = WebhookDispatcher(
+            store: context.store, sender: WebhookClient(policy: policy), options: options, clock: context.clock,
+            observer: metrics)
+        let interrupted = try await dispatcher.recover()
+        if interrupted > 0 {
+            context.logger.info("Interrupted deliveries are sent again.", metadata: ["count": "\(interrupted)"])
+        }
+        let queries = WebhookQueries(store: context.store)
+        let retention = WebhookRetention(store: context.store)
+        let routes = WebhookRoutes(
+            store: context.store, queries: queries, dispatcher: dispatcher, policy: policy, clock: context.clock)
+        let clock = context.clock
+        var parts = ServiceParts()
+        parts.subscriptions = [
+            EventSubscription(
+                topics: EventCatalog.topics,
+                handler: EventForwarder(fanout: WebhookFanout { dispatcher.wake() }))
+        ]
+        parts.topics = EventCatalog.topics.map { KafkaNewTopic($0, partitions: Channels.partitionsPerTopic) }
+        parts.background = [
+            ClosureService("webhook metrics") { try await metrics.sample(queries, dispatcher, clock) },
+            ClosureService("webhook retention") { try await retention.run() },
+            ClosureService("webhooks") { try await dispatcher.run() },
+        ]
+        parts.operatorRoutes = { routes.add(to: $0) }
+        return parts
+    }
+}
