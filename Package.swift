@@ -279,8 +279,8 @@ let testTargets: [Target] = [
     tests(
         "Verification",
         [
-            "Verification", "Commerce", "Messaging", "StrictJSON", "DurableStore", "OrderCore", "InventoryCore", "PaymentCore",
-            "AnalyticsCore", "OrderService", "PaymentService", "KitTestSupport", grdb, logging,
+            "Verification", "OrderService", "PaymentService", "InventoryService", "AnalyticsService", "Commerce", "Messaging",
+            "DurableStore", "KitTestSupport", grdb, logging,
         ]),
     tests("AnalyticsCore", ["AnalyticsCore", "Commerce", "Messaging"]),
 ]

@@ -73,6 +73,18 @@ extension Evidence {
         log?[index] = record
     }
 
+    /// Removes one record of the log.
+    mutating func removeRecord(_ topic: String, _ subject: String, _ sequence: Int64) throws {
+        let index = try index(topic, subject, sequence)
+        log?.remove(at: index)
+    }
+
+    /// Changes every row of a read model.
+    mutating func changeRows(_ table: String, _ body: (String) -> String) {
+        let rows = readModels?.tables[table]
+        readModels?.tables[table] = rows?.map(body)
+    }
+
     /// Appends a record to the partition of another one, after its last record.
     mutating func append(like template: LogRecord, _ body: (inout LogRecord) -> Void) {
         var record = template

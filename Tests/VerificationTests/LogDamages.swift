@@ -3,7 +3,7 @@ import Verification
 extension Damages {
     static let outbox: [Damage] = [
         Damage("X1", "a change that was not announced", names: order(3)) {
-            $0.log?.remove(at: try $0.index("inventory", order(3), 1))
+            try $0.removeRecord("inventory", order(3), 1)
             try $0.removeOutboxRow("inventory", order(3), 1)
         },
         Damage("X1", "a change that was announced twice", names: order(3)) {
@@ -47,13 +47,13 @@ extension Damages {
             )
         },
         Damage("X3", "called published, and the log does not have it", names: "inventory-\(order(1))-2") {
-            $0.log?.remove(at: try $0.index("inventory", order(1), 2))
+            try $0.removeRecord("inventory", order(1), 2)
         },
     ]
 
     static let eventLog: [Damage] = [
         Damage("E1", "a hole in an aggregate's events", names: "v1 is missing", also: ["X3"]) {
-            $0.log?.remove(at: try $0.index("inventory", order(1), 1))
+            try $0.removeRecord("inventory", order(1), 1)
         },
         Damage("E2", "two records at one offset", names: "payments/") { evidence in
             let record = try evidence.record("payments", order(2), 4)
@@ -101,14 +101,16 @@ extension Damages {
         Damage("E5", "two events in the wrong order", names: order(1)) { evidence in
             let first = try evidence.index("inventory", order(1), 1)
             let second = try evidence.index("inventory", order(1), 2)
+            let earlier = try evidence.record("inventory", order(1), 1).offset
+            let later = try evidence.record("inventory", order(1), 2).offset
+            // Each place then has the other one's event.
             evidence.log?.swapAt(first, second)
-            let offset = evidence.log?[first].offset
-            evidence.log?[first].offset = evidence.log?[second].offset
-            evidence.log?[second].offset = offset
+            evidence.log?[first].offset = earlier
+            evidence.log?[second].offset = later
         },
         Damage("E5", "an aggregate in two partitions", names: order(1)) {
             let record = try $0.record("inventory", order(1), 2)
-            $0.log?.remove(at: try $0.index("inventory", order(1), 2))
+            try $0.removeRecord("inventory", order(1), 2)
             $0.append(like: record) { $0.partition = ($0.partition + 1) % 6 }
         },
         Damage("E5", "a duplicate in another partition", names: order(1)) {
@@ -129,12 +131,12 @@ extension Damages {
             evidence.readModels?.tables["order_facts"]?.removeAll { $0.hasPrefix(order(2)) }
         },
         Damage("R1", "an order counted twice", names: "revenue_by_minute") {
-            $0.readModels?.tables["revenue_by_minute"] = $0.readModels?.tables["revenue_by_minute"]?.map {
+            $0.changeRows("revenue_by_minute") {
                 $0.replacing("|2500|1", with: "|5000|2")
             }
         },
         Damage("R1", "an order in an older status", names: order(1)) {
-            $0.readModels?.tables["order_facts"] = $0.readModels?.tables["order_facts"]?.map {
+            $0.changeRows("order_facts") {
                 $0.replacing("|5|completed|", with: "|4|confirming|")
             }
         },

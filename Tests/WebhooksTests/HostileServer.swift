@@ -49,6 +49,7 @@ final class HostileServer: Sendable {
     init(
         host: String = "127.0.0.1",
         tls: NIOSSLContext? = nil,
+        keepsRequests: Bool = true,
         reply: @escaping @Sendable (_ request: Request, _ number: Int) -> Reply
     ) async throws {
         let state = Mutex(State())
@@ -63,7 +64,7 @@ final class HostileServer: Sendable {
                     try channel.pipeline.syncOperations.addHandler(
                         Handler(
                             onOpen: { box.server?.opened($0) }, onClose: { box.server?.closed($0) },
-                            onRequest: { request in reply(request, box.server?.note(request) ?? 0) }))
+                            onRequest: { request in reply(request, keepsRequests ? box.server?.note(request) ?? 0 : 0) }))
                 }
             }
             .bind(host: host, port: 0).get()
