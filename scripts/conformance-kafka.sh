@@ -83,6 +83,7 @@ start_server() {
     rm -rf "$work/data" "$work/server.log"
     touch "$work/server.log"
     "$server" serve --data-dir "$work/data" --listen 127.0.0.1:0 --default-partitions 4 --clamp-replication-factor \
+        --group-initial-rebalance-delay-ms 500 \
         > "$work/server.log" 2>&1 &
     server_pid=$!
     local port=""

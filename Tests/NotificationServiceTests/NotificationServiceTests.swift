@@ -43,13 +43,15 @@ private struct FixedSender: WebhookSending {
 
 @Suite("Notification: events in, routes")
 struct NotificationRouteTests {
-    private struct Parts {
+    private struct Parts: Sendable {
         let store: DurableStore
         let dispatcher: WebhookDispatcher
-        let router: Router<APIContext>
     }
 
-    private func parts(status: Int = 200, allow: String = "127.0.0.0/8") throws -> Parts {
+    private func parts(
+        status: Int = 200,
+        allow: String = "127.0.0.0/8"
+    ) throws -> (parts: Parts, router: Router<APIContext>) {
         let clock = ManualClock()
         let store = try DurableStore.inMemory(migrations: NotificationSchema.migrations, clock: clock)
         let dispatcher = WebhookDispatcher(store: store, sender: FixedSender(status: status), clock: clock)
@@ -58,7 +60,7 @@ struct NotificationRouteTests {
             store: store, queries: WebhookQueries(store: store), dispatcher: dispatcher,
             policy: AddressPolicy(allowed: AddressPolicy.blocks(allow) ?? []), clock: clock
         ).add(to: router)
-        return Parts(store: store, dispatcher: dispatcher, router: router)
+        return (Parts(store: store, dispatcher: dispatcher), router)
     }
 
     private func call(
@@ -95,8 +97,8 @@ struct NotificationRouteTests {
     }
 
     @Test func fromEventToDeliveryOverTheRoutes() async throws {
-        let parts = try parts()
-        let app = Application(responder: parts.router.buildResponder())
+        let (parts, router) = try parts()
+        let app = Application(responder: router.buildResponder())
         try await app.test(.router) { client in
             let made = try await call(
                 client, .post, "/endpoints",
@@ -128,8 +130,8 @@ struct NotificationRouteTests {
     }
 
     @Test func statesAndChanges() async throws {
-        let parts = try parts()
-        let app = Application(responder: parts.router.buildResponder())
+        let (_, router) = try parts()
+        let app = Application(responder: router.buildResponder())
         try await app.test(.router) { client in
             _ = try await call(client, .post, "/endpoints", ["url": "http://127.0.0.1:9/", "uid": "e"])
             #expect(try await call(client, .post, "/endpoints", ["url": "http://127.0.0.1:9/", "uid": "e"]).status == 409)
@@ -160,8 +162,8 @@ struct NotificationRouteTests {
         (["url": "https://a.example/", "ordering": "wild"], "invalid-value"), (["url": "https://a.example/", "x": 1], "unknown-field"),
     ] as [(JSONValue, String)])
     func wrongSettingsAreRefused(_ body: JSONValue, _ code: String) async throws {
-        let parts = try parts(allow: "")
-        let app = Application(responder: parts.router.buildResponder())
+        let (_, router) = try parts(allow: "")
+        let app = Application(responder: router.buildResponder())
         try await app.test(.router) { client in
             let answer = try await call(client, .post, "/endpoints", body)
             #expect(answer.status == 422 && answer.body["code"]?.stringValue == code, "\(answer)")

@@ -41,7 +41,8 @@ struct Session: Sendable {
         _ url: String,
         headers: [(String, String)] = [],
         body: [UInt8]? = nil,
-        deadline: Duration = .seconds(15)
+        deadline: Duration = .seconds(15),
+        maximum: Int = JSONLimits.answer.maxBytes
     ) async -> Result<HTTPReply, HTTPFailure> {
         var headers = headers
         if body != nil { headers.append(("content-type", "application/json")) }
@@ -51,7 +52,7 @@ struct Session: Sendable {
             headers: headers,
             body: body,
             deadline: deadline,
-            maxResponseBytes: 8 << 20
+            maxResponseBytes: maximum
         )
     }
 
@@ -61,16 +62,17 @@ struct Session: Sendable {
         _ method: String,
         _ url: String,
         headers: [(String, String)] = [],
-        body: JSONValue? = nil
+        body: JSONValue? = nil,
+        limits: JSONLimits = .answer
     ) async throws(CommandEnd) -> JSONValue {
         let bytes = body.map { StrictJSON.encode($0) }
-        switch await send(method, url, headers: headers, body: bytes) {
+        switch await send(method, url, headers: headers, body: bytes, maximum: limits.maxBytes) {
         case .failure(let failure):
             throw .failed("\(url) cannot be reached (\(failure)). Is Waybill running? scripts/status.sh tells.")
         case .success(let reply):
             guard reply.isSuccess else { throw Session.end(reply) }
             do throws(JSONFault) {
-                return reply.body.isEmpty ? .null : try StrictJSON.parse(reply.body, limits: .answer)
+                return reply.body.isEmpty ? .null : try StrictJSON.parse(reply.body, limits: limits)
             } catch {
                 throw .failed("\(url) answered with something that is no JSON: \(error.sentence)")
             }
@@ -82,14 +84,16 @@ struct Session: Sendable {
         _ method: String,
         _ service: String,
         _ path: String,
-        body: JSONValue? = nil
+        body: JSONValue? = nil,
+        limits: JSONLimits = .answer
     ) async throws(CommandEnd) -> JSONValue {
         let token = try variable("WAYBILL_TOKEN")
         return try await json(
             method,
             try operatorURL(of: service) + path,
             headers: [("authorization", "Bearer \(token)")],
-            body: body
+            body: body,
+            limits: limits
         )
     }
 
@@ -125,4 +129,6 @@ struct Session: Sendable {
 extension JSONLimits {
     /// What our own services answer: larger than what they accept.
     static let answer = JSONLimits(maxBytes: 8 << 20, maxItems: 1_000_000, maxStringBytes: 4 << 20)
+    /// A dead letter with its payload, which may be as large as the broker lets through.
+    static let wholeLetter = JSONLimits(maxBytes: 128 << 20, maxItems: 100_000, maxStringBytes: 64 << 20)
 }
