@@ -3,7 +3,7 @@
 #
 #   1. Modules of the kit (Sources/) use no word of the business as an identifier.
 #   2. CRabbitMQ is imported only in Sources/RabbitMQ/Bridge, CRdKafka only in Sources/Kafka/Bridge (and in tests).
-#   3. GRDB is imported only in Sources/DurableStore, in the Storage folders of the services, in the verifier of the command-line
+#   3. GRDB is imported only in Sources/DurableStore and Webhooks (which keeps tables of its own), in the Storage folders of the services, in the verifier of the command-line
 #      tool, and in tests (a service's composition file may name its migrations).
 #   4. The pure parts (services/*/Core and services/commerce) import neither Foundation, nor a database, nor logging, nor the network.
 #
@@ -40,8 +40,8 @@ report "CRabbitMQ may be imported only in Sources/RabbitMQ/Bridge:" \
     "$(imports_of CRabbitMQ Sources services | without '^Sources/RabbitMQ/Bridge/')"
 report "CRdKafka may be imported only in Sources/Kafka/Bridge:" \
     "$(imports_of CRdKafka Sources services | without '^Sources/Kafka/Bridge/')"
-report "GRDB may be imported only in DurableStore, in Storage folders, in the verifier and in tests:" \
-    "$(imports_of GRDB Sources services | without '^(Sources/(DurableStore|KitTestSupport|ServiceKit)/|services/[a-z]+/Storage/|services/[a-z]+/[A-Za-z]+Service\.swift|services/cli/Verify/)')"
+report "GRDB may be imported only in DurableStore, Webhooks, in Storage folders, in the verifier and in tests:" \
+    "$(imports_of GRDB Sources services | without '^(Sources/(DurableStore|KitTestSupport|ServiceKit|Webhooks)/|services/[a-z]+/Storage/|services/[a-z]+/[A-Za-z]+Service\.swift|services/cli/Verify/)')"
 
 pure=(services/commerce)
 for folder in services/*/Core; do pure+=("$folder"); done

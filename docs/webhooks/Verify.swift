@@ -3,7 +3,7 @@ import Crypto
 import Foundation
 
 /// Why a request is not accepted.
-public enum VerificationFault: Error {
+enum VerificationFault: Error {
     case badSecret, badHeaders, noSignatureFits, tooOldOrTooNew
 }
 
@@ -13,7 +13,7 @@ public enum VerificationFault: Error {
 ///   - secret: `whsec_…`
 ///   - headers: names in lower case.
 ///   - body: the bytes exactly as they came.
-public func verifyWebhook(
+func verifyWebhook(
     secret: String,
     headers: [String: String],
     body: Data,
