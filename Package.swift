@@ -134,7 +134,8 @@ let kitTargets: [Target] = [
         "Webhooks",
         [
             "DurableStore", "Messaging", "StrictJSON", grdb, crypto, nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL,
-        ]),
+        ]
+    ),
     kit("Supervision"),
     kit("KitTestSupport", ["Messaging"]),
     kit(
@@ -195,7 +196,8 @@ let serviceTargets: [Target] = [
     .executableTarget(
         name: "waybill",
         dependencies: [
-            "Verification", "Commerce", "Messaging", "StrictJSON", "HTTPKit", "Kafka", argumentParser, histogram,
+            "Verification", "Commerce", "Messaging", "StrictJSON", "HTTPKit", "Kafka", "Webhooks", "Telemetry",
+            hummingbird, httpTypes, lifecycle, unixSignals, argumentParser, histogram,
             logging,
         ],
         path: "services/cli",
@@ -235,8 +237,10 @@ let testTargets: [Target] = [
     tests(
         "Webhooks",
         [
-            "Webhooks", "Messaging", "StrictJSON", "DurableStore", "KitTestSupport", grdb, nioCore, nioPosix, nioHTTP1, nioSSL,
-        ]),
+            "Webhooks", "Messaging", "StrictJSON", "DurableStore", "KitTestSupport", grdb, nioCore, nioPosix, nioHTTP1,
+            nioSSL,
+        ]
+    ),
     tests("Supervision", ["Supervision", "waybill-supervisor"]),
     tests("Commerce", ["Commerce", "Messaging"]),
     tests("OrderCore", ["OrderCore", "Commerce", "Messaging"]),
@@ -269,19 +273,24 @@ let testTargets: [Target] = [
         [
             "InventoryService", "InventoryCore", "Commerce", "Messaging", "DurableStore", "StrictJSON", "HTTPKit",
             "KitTestSupport", "Telemetry", grdb, hummingbird, hummingbirdTesting, httpTypes, nioCore,
-        ]),
+        ]
+    ),
     tests(
         "AnalyticsService",
         [
-            "AnalyticsService", "AnalyticsCore", "Commerce", "Messaging", "DurableStore", "StrictJSON", "ServiceKit", "Kafka",
+            "AnalyticsService", "AnalyticsCore", "Commerce", "Messaging", "DurableStore", "StrictJSON", "ServiceKit",
+            "Kafka",
             "KitTestSupport", "HTTPKit", grdb, hummingbird, hummingbirdTesting, httpTypes, nioCore, logging,
-        ]),
+        ]
+    ),
     tests(
         "Verification",
         [
-            "Verification", "OrderService", "PaymentService", "InventoryService", "AnalyticsService", "Commerce", "Messaging",
+            "Verification", "OrderService", "PaymentService", "InventoryService", "AnalyticsService", "Commerce",
+            "Messaging",
             "DurableStore", "KitTestSupport", grdb, logging,
-        ]),
+        ]
+    ),
     tests("AnalyticsCore", ["AnalyticsCore", "Commerce", "Messaging"]),
 ]
 

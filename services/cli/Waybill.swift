@@ -20,7 +20,8 @@ struct Waybill: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             OrderCommand.self, StockCommand.self, CatalogCommand.self, EventsCommand.self, OutboxCommand.self,
-            DeadLetterCommand.self, AnalyticsCommand.self, LoadCommand.self, VerifyCommand.self, DoctorCommand.self,
+            DeadLetterCommand.self, AnalyticsCommand.self, WebhookCommand.self, LoadCommand.self, VerifyCommand.self,
+            DoctorCommand.self,
         ]
     )
 

@@ -74,6 +74,7 @@ public struct NotificationService: HostedService {
         parts.background = [
             ClosureService("webhook metrics") { try await metrics.sample(queries, dispatcher, clock) },
             ClosureService("webhook retention") { try await retention.run() },
+            ClosureService("webhook recoveries") { try await routes.recoveries.run() },
             ClosureService("webhooks") { try await dispatcher.run() },
         ]
         parts.operatorRoutes = { routes.add(to: $0) }

@@ -190,7 +190,11 @@ struct DeliveryUnit: Sendable {
         let endpoints = EndpointTable(db: tx.db)
         let before = endpoint
         let success = verdict.fate == .delivered
-        settled.breakerOpened = endpoint.breaker.note(success: success, at: tx.now, policy: options.breaker)
+        var policy = options.breaker
+        policy.threshold = endpoint.settings.breakerThreshold ?? policy.threshold
+        if success || policy.threshold > 0 {
+            settled.breakerOpened = endpoint.breaker.note(success: success, at: tx.now, policy: policy)
+        }
         settled.slowsDown = verdict.slowsDown
         if success {
             endpoint.failingSince = nil

@@ -30,6 +30,8 @@ public struct EndpointSettings: Sendable, Hashable {
     public var schedule: [Int64]?
     /// How requests are signed.
     public var signs: Signing
+    /// Failures in a row that open the breaker; 0 for no breaker, `nil` for the sender's number.
+    public var breakerThreshold: Int?
 
     /// Order of deliveries.
     public enum Ordering: String, Sendable, CaseIterable {
@@ -138,6 +140,8 @@ public struct EndpointSettings: Sendable, Hashable {
         require(
             terminalStatuses.count <= 50 && terminalStatuses.allSatisfy { (300...599).contains($0) }, "terminalStatuses",
             "At most 50 statuses from 300 to 599.")
+        require(
+            breakerThreshold.map { (0...1_000_000).contains($0) } ?? true, "breakerThreshold", "0 to 1,000,000 failures.")
         require(
             schedule.map { RetrySchedule(delays: $0) != nil } ?? true, "scheduleMs",
             "At most \(RetrySchedule.maximumDelays) delays of 0 to \(RetrySchedule.longestDelay) milliseconds.")

@@ -111,7 +111,9 @@ struct DueDeliveries {
         }
         var items: [Int64] = []
         for index in 0..<max(lanes[0].count, lanes[1].count) {
-            for lane in lanes where index < lane.count && items.count < room { items.append(lane[index]) }
+            // The probe behind a breaker is a retry: what failed before tells most.
+            for lane in endpoint.breaker.openUntil == nil ? lanes : lanes.reversed()
+            where index < lane.count && items.count < room { items.append(lane[index]) }
         }
         return items
     }

@@ -9,7 +9,7 @@ struct EndpointTable {
     private static let columns = """
         id, uid, url, description, event_types, headers, metadata, state, state_reason, timeout_ms, max_in_flight, throttle,
         ordering, on_exhausted, terminal_statuses, schedule, signing_key, signs, request_origin, hold_until, breaker_failures,
-        breaker_openings, breaker_until, failing_since, last_success_at, version, created_at, updated_at
+        breaker_openings, breaker_until, failing_since, last_success_at, version, created_at, updated_at, breaker_threshold
         """
 
     func find(_ id: String) throws -> WebhookEndpoint? {
@@ -40,7 +40,7 @@ struct EndpointTable {
         try db.cachedStatement(
             sql: """
                 INSERT INTO webhook_endpoints (\(Self.columns))
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(arguments: StatementArguments([
             endpoint.id, settings.uid, settings.url, settings.description, text(settings.eventTypes), text(settings.headers),
@@ -50,7 +50,7 @@ struct EndpointTable {
             endpoint.sendsOrigin, endpoint.holdUntil?.millisecondsSinceEpoch, endpoint.breaker.failures,
             endpoint.breaker.openings, endpoint.breaker.openUntil?.millisecondsSinceEpoch,
             endpoint.failingSince?.millisecondsSinceEpoch, endpoint.lastSuccessAt?.millisecondsSinceEpoch, endpoint.version,
-            endpoint.createdAt.millisecondsSinceEpoch, endpoint.updatedAt.millisecondsSinceEpoch,
+            endpoint.createdAt.millisecondsSinceEpoch, endpoint.updatedAt.millisecondsSinceEpoch, settings.breakerThreshold,
         ] as [(any DatabaseValueConvertible)?]))
     }
 
@@ -62,7 +62,7 @@ struct EndpointTable {
                 UPDATE webhook_endpoints SET uid = ?, url = ?, description = ?, event_types = ?, headers = ?, metadata = ?,
                     state = ?, state_reason = ?, timeout_ms = ?, max_in_flight = ?, throttle = ?, ordering = ?,
                     on_exhausted = ?, terminal_statuses = ?, schedule = ?, signing_key = ?, signs = ?, request_origin = ?,
-                    version = ?, updated_at = ?
+                    version = ?, updated_at = ?, breaker_threshold = ?
                 WHERE id = ?
                 """
         ).execute(arguments: StatementArguments([
@@ -70,7 +70,8 @@ struct EndpointTable {
             text(settings.metadata), endpoint.state.name, endpoint.state.reason?.rawValue, settings.timeoutMilliseconds,
             settings.maximumInFlight, settings.throttlePerSecond, settings.ordering.rawValue, settings.onExhausted.rawValue,
             text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey, settings.signs.rawValue,
-            endpoint.sendsOrigin, endpoint.version, endpoint.updatedAt.millisecondsSinceEpoch, endpoint.id,
+            endpoint.sendsOrigin, endpoint.version, endpoint.updatedAt.millisecondsSinceEpoch,
+            settings.breakerThreshold, endpoint.id,
         ] as [(any DatabaseValueConvertible)?]))
         try updateHealth(endpoint)
     }
@@ -180,6 +181,7 @@ struct EndpointTable {
         settings.terminalStatuses = terminal
         settings.schedule = (row[15] as String?).flatMap { value($0) }
         settings.signs = signs
+        settings.breakerThreshold = row[28]
         func time(_ index: Int) -> Timestamp? { (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)) }
         return WebhookEndpoint(
             id: row[0], settings: settings, state: state, holdUntil: time(19),

@@ -31,6 +31,7 @@ public enum WebhookSchema {
             schedule TEXT,
             signing_key TEXT,
             signs TEXT NOT NULL CHECK (signs IN ('v1', 'v1a', 'v1+v1a')),
+            breaker_threshold INTEGER CHECK (breaker_threshold BETWEEN 0 AND 1000000),
             request_origin INTEGER NOT NULL DEFAULT 0 CHECK (request_origin IN (0, 1)),
             hold_until INTEGER,
             breaker_failures INTEGER NOT NULL DEFAULT 0 CHECK (breaker_failures >= 0),

@@ -20,6 +20,7 @@ struct EndpointBody: Decodable, Sendable {
     let terminalStatuses: [Int]?
     let scheduleMs: [Int64]?
     let signs: String?
+    let breakerThreshold: Int?
 
     /// Changes what is given. 0 takes a throttle away, an empty list takes an own schedule away.
     func apply(to settings: inout EndpointSettings) throws(Problem) {
@@ -34,6 +35,7 @@ struct EndpointBody: Decodable, Sendable {
         if let throttlePerSecond { settings.throttlePerSecond = throttlePerSecond == 0 ? nil : throttlePerSecond }
         if let terminalStatuses { settings.terminalStatuses = Set(terminalStatuses) }
         if let scheduleMs { settings.schedule = scheduleMs.isEmpty ? nil : scheduleMs }
+        if let breakerThreshold { settings.breakerThreshold = breakerThreshold < 0 ? nil : breakerThreshold }
         if let ordering { settings.ordering = try value(ordering, "ordering") }
         if let onExhausted { settings.onExhausted = try value(onExhausted, "onExhausted") }
         if let signs { settings.signs = try value(signs, "signs") }

@@ -20,6 +20,7 @@ enum WebhookDocuments {
             "terminalStatuses": .array(settings.terminalStatuses.sorted().map { .integer(Int64($0)) }),
             "scheduleMs": settings.schedule.map { .array($0.map(JSONValue.integer)) } ?? .null,
             "signs": .string(settings.signs.rawValue), "publicKey": text(endpoint.publicKey?.description),
+            "breakerThreshold": integer(settings.breakerThreshold),
             "breaker": .string(endpoint.breaker.name(at: now)), "breakerUntil": time(endpoint.breaker.openUntil),
             "holdUntil": time(endpoint.holdUntil.flatMap { $0 > now ? $0 : nil }), "failingSince": time(endpoint.failingSince),
             "lastSuccessAt": time(endpoint.lastSuccessAt), "inFlight": integer(inFlight),

@@ -16,6 +16,7 @@ public struct WebhookRoutes: Sendable {
     let dispatcher: WebhookDispatcher
     let clock: any WallClock
     let administration: WebhookAdministration
+    let recoveries: WebhookRecoveries
 
     /// The most rows on one page.
     static let maximumPage = 200
@@ -32,6 +33,7 @@ public struct WebhookRoutes: Sendable {
         self.dispatcher = dispatcher
         self.clock = clock
         administration = WebhookAdministration(knownTypes: EventCatalog.types, policy: policy) { dispatcher.wake() }
+        recoveries = WebhookRecoveries(store: store) { dispatcher.wake() }
     }
 
     /// Adds all routes below `/operator/webhooks`.
@@ -42,6 +44,7 @@ public struct WebhookRoutes: Sendable {
         addEndpoints(to: router)
         addActions(to: router)
         addDeliveries(to: router)
+        addRecoveries(to: router)
     }
 
     private func addEndpoints(to router: Router<APIContext>) {
@@ -194,11 +197,16 @@ public struct WebhookRoutes: Sendable {
 
     /// Runs an act in one unit; what it says becomes a problem document.
     func unit<Value: Sendable>(_ act: @escaping @Sendable (Transaction) throws -> Value) async throws -> Value {
+        try await Self.explained { [store] in try await store.write(act) }
+    }
+
+    /// What an act throws, as a problem document.
+    static func explained<Value: Sendable>(_ act: () async throws -> Value) async throws -> Value {
         do {
-            return try await store.write(act)
+            return try await act()
         } catch let fault as WebhookAdministration.Fault {
             switch fault {
-            case .unknown: throw Self.unknown
+            case .unknown: throw unknown
             case .conflict(let code, let sentence): throw Problem.conflict(code, sentence)
             case .invalid(let faults):
                 throw Problem.unprocessable(
