@@ -231,13 +231,21 @@ let testTargets: [Target] = [
             logging, nioCore, nioPosix, nioHTTP1,
         ]
     ),
+    tests(
+        "ServiceKit",
+        [
+            "ServiceKit", "HTTPKit", "DurableStore", "Messaging", "StrictJSON", "KitTestSupport", hummingbird,
+            hummingbirdTesting, httpTypes, nioCore, grdb, configuration,
+        ]
+    ),
     tests("RabbitMQ", ["RabbitMQ", logging]),
     tests("RabbitMQComponent", ["RabbitMQ", logging]),
     tests("Kafka", ["Kafka", "CRdKafka", logging]),
     tests(
         "Webhooks",
         [
-            "Webhooks", "Messaging", "StrictJSON", "DurableStore", "KitTestSupport", grdb, nioCore, nioPosix, nioHTTP1,
+            "Webhooks", "Messaging", "StrictJSON", "DurableStore", "KitTestSupport", grdb, crypto, nioCore, nioPosix,
+            nioHTTP1,
             nioSSL,
         ]
     ),
@@ -265,6 +273,16 @@ let testTargets: [Target] = [
         [
             "CardGateway", "Messaging", "StrictJSON", "KitTestSupport", "HTTPKit", "Telemetry", hummingbird,
             hummingbirdTesting, httpTypes, logging, nioCore, lifecycle,
+        ]
+    ),
+    tests(
+        "NotificationService",
+        [
+            "NotificationService", "NotificationCore", "Webhooks", "Commerce", "Messaging", "StrictJSON",
+            "DurableStore",
+            "KitTestSupport", "HTTPKit", "Telemetry", grdb, hummingbird, hummingbirdTesting, httpTypes, logging,
+            nioCore,
+            nioPosix, nioHTTP1,
         ]
     ),
     tests("InventoryCore", ["InventoryCore", "Commerce"]),

@@ -18,7 +18,8 @@ import Webhooks
 struct EventCatalogTests {
     @Test(arguments: [
         ("order.*", "waybill.order.*"), ("order.completed", "waybill.order.completed.*"),
-        ("waybill.order.completed.v1", "waybill.order.completed.v1"), ("*", "*"), ("payment.captured.v1", "waybill.payment.captured.v1"),
+        ("waybill.order.completed.v1", "waybill.order.completed.v1"), ("*", "*"),
+        ("payment.captured.v1", "waybill.payment.captured.v1"),
     ])
     func shortFormsAreRead(_ text: String, _ pattern: String) {
         #expect(EventCatalog.pattern(text) == pattern)
@@ -57,8 +58,11 @@ struct NotificationRouteTests {
         let dispatcher = WebhookDispatcher(store: store, sender: FixedSender(status: status), clock: clock)
         let router = Router(context: APIContext.self)
         WebhookRoutes(
-            store: store, queries: WebhookQueries(store: store), dispatcher: dispatcher,
-            policy: AddressPolicy(allowed: AddressPolicy.blocks(allow) ?? []), clock: clock
+            store: store,
+            queries: WebhookQueries(store: store),
+            dispatcher: dispatcher,
+            policy: AddressPolicy(allowed: AddressPolicy.blocks(allow) ?? []),
+            clock: clock
         ).add(to: router)
         return (Parts(store: store, dispatcher: dispatcher), router)
     }
@@ -71,7 +75,12 @@ struct NotificationRouteTests {
     ) async throws -> (status: Int, body: JSONValue) {
         let buffer = body.map { ByteBuffer(bytes: StrictJSON.encode($0)) }
         let headers: HTTPFields = body == nil ? [:] : [.contentType: "application/json"]
-        return try await client.execute(uri: "/operator/webhooks" + path, method: method, headers: headers, body: buffer) { response in
+        return try await client.execute(
+            uri: "/operator/webhooks" + path,
+            method: method,
+            headers: headers,
+            body: buffer
+        ) { response in
             let bytes = Array(response.body.readableBytesView)
             return (response.status.code, bytes.isEmpty ? .null : try StrictJSON.parse(bytes))
         }
@@ -80,14 +89,25 @@ struct NotificationRouteTests {
     private func deliver(_ parts: Parts, _ id: String, _ status: OrderStatus) async throws {
         let order = "0192f1a0-0000-7000-8000-000000000001"
         let envelope = Envelope(
-            id: id, source: "/waybill/order", type: OrderEvent.messageType(for: status), subject: order,
-            time: SystemClock().now(), sequence: 1, correlationID: order,
-            body: try #require(try ExampleEvents.data(of: OrderEvent.messageType(for: status))))
+            id: id,
+            source: "/waybill/order",
+            type: OrderEvent.messageType(for: status),
+            subject: order,
+            time: SystemClock().now(),
+            sequence: 1,
+            correlationID: order,
+            body: try #require(try ExampleEvents.data(of: OrderEvent.messageType(for: status)))
+        )
         let received = ReceivedMessage(
-            source: .record(topic: "orders", partition: 0, offset: 0), headers: EnvelopeHeaders.encode(envelope),
-            body: envelope.body)
+            source: .record(topic: "orders", partition: 0, offset: 0),
+            headers: EnvelopeHeaders.encode(envelope),
+            body: envelope.body
+        )
         let processor = EventProcessor(
-            store: parts.store, consumer: "notification", handler: EventForwarder(fanout: WebhookFanout {}))
+            store: parts.store,
+            consumer: "notification",
+            handler: EventForwarder(fanout: WebhookFanout {})
+        )
         for verdict in await processor.process([received, received]) {
             guard case .acknowledge = verdict else {
                 Issue.record("\(verdict)")
@@ -101,8 +121,14 @@ struct NotificationRouteTests {
         let app = Application(responder: router.buildResponder())
         try await app.test(.router) { client in
             let made = try await call(
-                client, .post, "/endpoints",
-                ["url": "http://127.0.0.1:9/hook", "eventTypes": ["order.*"], "uid": "mine", "headers": ["x-key": "hidden"]])
+                client,
+                .post,
+                "/endpoints",
+                [
+                    "url": "http://127.0.0.1:9/hook", "eventTypes": ["order.*"], "uid": "mine",
+                    "headers": ["x-key": "hidden"],
+                ]
+            )
             #expect(made.status == 201)
             #expect(made.body["secret"]?.stringValue?.hasPrefix("whsec_") == true)
             #expect(made.body["eventTypes"]?[0]?.stringValue == "waybill.order.*")
@@ -120,7 +146,9 @@ struct NotificationRouteTests {
             #expect(try await call(client, .get, "/deliveries/\(id)").body["attempts"]?.integerValue == 2)
             // The secret is in its own answer and nowhere else.
             let secret = try #require(made.body["secret"]?.stringValue)
-            for path in ["/endpoints", "/endpoints/mine", "/deliveries", "/deliveries/\(id)", "/endpoints/mine/journal"] {
+            for path in [
+                "/endpoints", "/endpoints/mine", "/deliveries", "/deliveries/\(id)", "/endpoints/mine/journal",
+            ] {
                 let text = String(decoding: StrictJSON.encode(try await call(client, .get, path).body), as: UTF8.self)
                 #expect(!text.contains(secret) && !text.contains("hidden"), "\(path)")
             }
@@ -134,14 +162,18 @@ struct NotificationRouteTests {
         let app = Application(responder: router.buildResponder())
         try await app.test(.router) { client in
             _ = try await call(client, .post, "/endpoints", ["url": "http://127.0.0.1:9/", "uid": "e"])
-            #expect(try await call(client, .post, "/endpoints", ["url": "http://127.0.0.1:9/", "uid": "e"]).status == 409)
+            #expect(
+                try await call(client, .post, "/endpoints", ["url": "http://127.0.0.1:9/", "uid": "e"]).status == 409
+            )
             #expect(try await call(client, .post, "/endpoints/e/pause").body["state"]?.stringValue == "paused")
             #expect(try await call(client, .post, "/endpoints/e/enable").status == 409)
             #expect(try await call(client, .post, "/endpoints/e/resume").body["state"]?.stringValue == "enabled")
             #expect(try await call(client, .post, "/endpoints/e/disable").body["reason"]?.stringValue == "manual")
             #expect(try await call(client, .post, "/endpoints/e/enable").body["state"]?.stringValue == "enabled")
             let changed = try await call(client, .patch, "/endpoints/e", ["throttlePerSecond": 5, "ordering": "key"])
-            #expect(changed.body["throttlePerSecond"]?.integerValue == 5 && changed.body["ordering"]?.stringValue == "key")
+            #expect(
+                changed.body["throttlePerSecond"]?.integerValue == 5 && changed.body["ordering"]?.stringValue == "key"
+            )
             let rotated = try await call(client, .post, "/endpoints/e/rotate", ["graceSeconds": 60])
             #expect(rotated.status == 200)
             #expect(try await call(client, .get, "/endpoints/e/secret").body["secrets"]?.arrayValue?.count == 2)
@@ -152,15 +184,18 @@ struct NotificationRouteTests {
         }
     }
 
-    @Test(arguments: [
-        (["url": "http://10.0.0.1/"], "blocked-address"), (["url": "http://2130706433/"], "blocked-address"),
-        (["url": "ftp://a.b/"], "url-invalid"), ([:], "url-invalid"),
-        (["url": "https://a.example/", "eventTypes": ["parcel.*"]], "unknown-event-type"),
-        (["url": "https://a.example/", "secret": "whsec_AAAA"], "secret-invalid"),
-        (["url": "https://a.example/", "headers": ["Host": "x"]], "header-invalid"),
-        (["url": "https://a.example/", "timeoutMs": 30_001], "invalid-value"),
-        (["url": "https://a.example/", "ordering": "wild"], "invalid-value"), (["url": "https://a.example/", "x": 1], "unknown-field"),
-    ] as [(JSONValue, String)])
+    @Test(
+        arguments: [
+            (["url": "http://10.0.0.1/"], "blocked-address"), (["url": "http://2130706433/"], "blocked-address"),
+            (["url": "ftp://a.b/"], "url-invalid"), ([:], "url-invalid"),
+            (["url": "https://a.example/", "eventTypes": ["parcel.*"]], "unknown-event-type"),
+            (["url": "https://a.example/", "secret": "whsec_AAAA"], "secret-invalid"),
+            (["url": "https://a.example/", "headers": ["Host": "x"]], "header-invalid"),
+            (["url": "https://a.example/", "timeoutMs": 30_001], "invalid-value"),
+            (["url": "https://a.example/", "ordering": "wild"], "invalid-value"),
+            (["url": "https://a.example/", "x": 1], "unknown-field"),
+        ] as [(JSONValue, String)]
+    )
     func wrongSettingsAreRefused(_ body: JSONValue, _ code: String) async throws {
         let (_, router) = try parts(allow: "")
         let app = Application(responder: router.buildResponder())

@@ -32,7 +32,12 @@ struct ClientTests {
     ) async throws -> WebhookExchange {
         await client.send(
             WebhookRequest(
-                url: try WebhookURL(url), headers: [("content-type", "application/json")], body: body, timeout: timeout))
+                url: try WebhookURL(url),
+                headers: [("content-type", "application/json")],
+                body: body,
+                timeout: timeout
+            )
+        )
     }
 
     private func once(
@@ -76,7 +81,9 @@ struct ClientTests {
     @Test func connectionsAreKept() async throws {
         let server = try await HostileServer { _, _ in .bytes(HostileServer.ok) }
         let client = WebhookClient(policy: loopback)
-        for _ in 0..<50 { #expect(response(try await exchange(client, server.url, timeout: .seconds(10)))?.status == 200) }
+        for _ in 0..<50 {
+            #expect(response(try await exchange(client, server.url, timeout: .seconds(10)))?.status == 200)
+        }
         #expect(server.requests.count == 50)
         #expect(server.connections <= 5)
         await client.interrupt()
@@ -91,7 +98,10 @@ struct ClientTests {
 
     @Test func aDrippingHeadEndsAtTheDeadline() async throws {
         let (exchange, _, elapsed) = try await once { _, _ in
-            .drip(Array("HTTP/1.1 200 OK\r\nx: ".utf8) + [UInt8](repeating: 0x61, count: 100_000), every: .milliseconds(20))
+            .drip(
+                Array("HTTP/1.1 200 OK\r\nx: ".utf8) + [UInt8](repeating: 0x61, count: 100_000),
+                every: .milliseconds(20)
+            )
         }
         #expect(fault(exchange) == .timeout && elapsed < .seconds(5))
     }
@@ -132,7 +142,9 @@ struct ClientTests {
         // 10 MiB of zeros as gzip are about 10 KiB: what counts is what was sent.
         let bomb = [UInt8](repeating: 0x1F, count: 10_240)
         let (exchange, _, _) = try await once(timeout: .seconds(10)) { _, _ in
-            .bytes(Array("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: \(bomb.count)\r\n\r\n".utf8) + bomb)
+            .bytes(
+                Array("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: \(bomb.count)\r\n\r\n".utf8) + bomb
+            )
         }
         #expect(response(exchange)?.body == bomb)
     }
@@ -171,7 +183,8 @@ struct ClientTests {
     }
 
     @Test(arguments: [
-        "hello world\r\n\r\n", "HTTP/1.1 abc OK\r\n\r\n", "HTTP/9.9 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n",
+        "hello world\r\n\r\n", "HTTP/1.1 abc OK\r\n\r\n", "HTTP/9.9 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: -5\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nabcdef", "\0\0\0\0",
     ])
     func malformedAnswers(_ text: String) async throws {
@@ -182,7 +195,9 @@ struct ClientTests {
     @Test func unaskedBytesEndTheConnection() async throws {
         let server = try await HostileServer { _, _ in .bytes(HostileServer.ok + HostileServer.answer("500 Forged")) }
         let client = WebhookClient(policy: loopback)
-        for _ in 0..<3 { #expect(response(try await exchange(client, server.url, timeout: .seconds(10)))?.status == 200) }
+        for _ in 0..<3 {
+            #expect(response(try await exchange(client, server.url, timeout: .seconds(10)))?.status == 200)
+        }
         await client.interrupt()
         await server.close()
     }
@@ -201,7 +216,9 @@ struct ClientTests {
     @Test func deniedAddressesSeeNoConnection() async throws {
         let server = try await HostileServer { _, _ in .bytes(HostileServer.ok) }
         let client = WebhookClient(policy: AddressPolicy())
-        for host in ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "017700000001", "0177.0.0.1", "0x7f.1", "LOCALHOST", "0"] {
+        for host in [
+            "127.0.0.1", "127.1", "2130706433", "0x7f000001", "017700000001", "0177.0.0.1", "0x7f.1", "LOCALHOST", "0",
+        ] {
             let exchange = try await exchange(client, "http://\(host):\(server.port)/", timeout: .seconds(20))
             #expect(fault(exchange) == .blockedAddress, "\(host): \(exchange.result)")
         }
@@ -247,7 +264,10 @@ struct ClientTests {
 
     @Test func theNextAddressIsTriedWhenNobodyListens() async throws {
         let server = try await HostileServer { _, _ in .bytes(HostileServer.ok) }
-        let client = WebhookClient(policy: loopback, resolver: TableResolver(["hook.test": ["127.0.0.9", "127.0.0.1"]]))
+        let client = WebhookClient(
+            policy: loopback,
+            resolver: TableResolver(["hook.test": ["127.0.0.9", "127.0.0.1"]])
+        )
         let exchange = try await exchange(client, "http://hook.test:\(server.port)/", timeout: .seconds(10))
         #expect(response(exchange)?.status == 200 && exchange.address?.description == "127.0.0.1")
         await client.interrupt()

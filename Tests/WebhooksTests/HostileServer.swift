@@ -63,8 +63,11 @@ final class HostileServer: Sendable {
                     if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
                     try channel.pipeline.syncOperations.addHandler(
                         Handler(
-                            onOpen: { box.server?.opened($0) }, onClose: { box.server?.closed($0) },
-                            onRequest: { request in reply(request, keepsRequests ? box.server?.note(request) ?? 0 : 0) }))
+                            onOpen: { box.server?.opened($0) },
+                            onClose: { box.server?.closed($0) },
+                            onRequest: { request in reply(request, keepsRequests ? box.server?.note(request) ?? 0 : 0) }
+                        )
+                    )
                 }
             }
             .bind(host: host, port: 0).get()
@@ -191,7 +194,9 @@ final class HostileServer: Sendable {
                 Self.flood(context.channel)
             case .later(let time, let bytes):
                 let channel = context.channel
-                context.eventLoop.scheduleTask(in: time) { channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil) }
+                context.eventLoop.scheduleTask(in: time) {
+                    channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
+                }
             }
         }
 

@@ -7,7 +7,11 @@ private let noon = Timestamp(millisecondsSinceEpoch: 1_767_268_800_000)
 
 @Suite("What an answer means")
 struct OutcomeTests {
-    private func verdict(_ status: Int, _ headers: [(String, String)] = [], terminal: Set<Int> = [410]) -> AttemptVerdict {
+    private func verdict(
+        _ status: Int,
+        _ headers: [(String, String)] = [],
+        terminal: Set<Int> = [410]
+    ) -> AttemptVerdict {
         let answer = AttemptAnswer(status: status, headers: headers.map { .init($0.0, $0.1) })
         return AttemptVerdict(.answered(answer), terminalStatuses: terminal, now: noon)
     }
@@ -52,8 +56,10 @@ struct OutcomeTests {
     }
 
     @Test(arguments: [
-        ("0", nil), ("5", 5), (" 7 ", 7), ("86400", 86_400), ("99999999999999999999", 86_400), ("-1", nil), ("1.5", nil), ("", nil),
-        ("Thu, 01 Jan 2026 12:01:00 GMT", 60), ("Thu, 01 Jan 2026 11:59:59 GMT", nil), ("Fri, 02 Jan 2037 12:00:00 GMT", 86_400),
+        ("0", nil), ("5", 5), (" 7 ", 7), ("86400", 86_400), ("99999999999999999999", 86_400), ("-1", nil),
+        ("1.5", nil), ("", nil),
+        ("Thu, 01 Jan 2026 12:01:00 GMT", 60), ("Thu, 01 Jan 2026 11:59:59 GMT", nil),
+        ("Fri, 02 Jan 2037 12:00:00 GMT", 86_400),
         ("Thu, 32 Jan 2026 12:01:00 GMT", nil), ("Thursday", nil),
     ])
     func retryAfter(_ text: String, _ seconds: Int64?) {
@@ -92,7 +98,9 @@ struct OutcomeTests {
 struct EndpointRuleTests {
     static let states: [EndpointState] =
         [.pendingVerification, .enabled, .paused, .deleted] + EndpointState.Reason.allCases.map { .disabled($0) }
-    static let actions: [EndpointState.Action] = [.verify, .pause, .resume, .enable, .delete, .disable(.manual), .disable(.gone)]
+    static let actions: [EndpointState.Action] = [
+        .verify, .pause, .resume, .enable, .delete, .disable(.manual), .disable(.gone),
+    ]
 
     @Test func theMachineIsTotalAndDeletedIsFinal() {
         for state in Self.states {
@@ -107,7 +115,9 @@ struct EndpointRuleTests {
         }
         #expect(EndpointState.disabled(.gone).applying(.enable) == .enabled)
         #expect(EndpointState.disabled(.gone).applying(.disable(.manual)) == .disabled(.gone))
-        #expect(EndpointState(name: "disabled", reason: nil) == nil && EndpointState(name: "enabled", reason: "gone") == nil)
+        #expect(
+            EndpointState(name: "disabled", reason: nil) == nil && EndpointState(name: "enabled", reason: "gone") == nil
+        )
     }
 
     @Test func theBreakerOpensAfterFourAndDoubles() {
@@ -137,8 +147,10 @@ struct EndpointRuleTests {
     }
 
     @Test(arguments: [
-        ("a.b.c", "a.b.c", true), ("a.b.*", "a.b.c", true), ("a.b.*", "a.b.c.d", true), ("a.b.*", "a.b", false), ("*", "a.b", true),
-        ("*.b.*", "a.b.c", true), ("*.b", "a.b", true), ("*.b", "a.b.c", false), ("a.*.c", "a.b.c", true), ("a.*.c", "a.b.d", false),
+        ("a.b.c", "a.b.c", true), ("a.b.*", "a.b.c", true), ("a.b.*", "a.b.c.d", true), ("a.b.*", "a.b", false),
+        ("*", "a.b", true),
+        ("*.b.*", "a.b.c", true), ("*.b", "a.b", true), ("*.b", "a.b.c", false), ("a.*.c", "a.b.c", true),
+        ("a.*.c", "a.b.d", false),
     ])
     func patterns(_ pattern: String, _ type: String, _ fits: Bool) {
         #expect(EventTypePattern(pattern)?.matches(type) == fits)
@@ -146,15 +158,19 @@ struct EndpointRuleTests {
 
     @Test func badPatternsHeadersAndURLs() {
         for text in ["", ".", "a..b", "a b", "a.*x", "ä"] { #expect(EventTypePattern(text) == nil) }
-        for name in ["Host", "content-length", "Webhook-Id", "ce-id", "Connection", "User-Agent", "a b", "", "traceparent"] {
+        for name in [
+            "Host", "content-length", "Webhook-Id", "ce-id", "Connection", "User-Agent", "a b", "", "traceparent",
+        ] {
             #expect(CustomHeaders.fault(name: name, value: "x") != nil)
         }
         #expect(CustomHeaders.fault(name: "authorization", value: "Bearer x") == nil)
         #expect(CustomHeaders.fault(name: "x-a", value: "a\r\nb: c") != nil)
         #expect(CustomHeaders.fault(name: "x-a", value: String(repeating: "x", count: 4097)) != nil)
         for url in [
-            "", "ftp://a.b/", "http://", "http://u:p@a.b/", "http://a.b/#x", "http://a.b:0/", "http://a.b:65536/", "http://a b/",
-            "http://①②⑦.⓪.⓪.①/", "http://127。0。0。1/", "http://[::1", "http://[1.2.3.4]/", "http://[fe80::1%25eth0]/", "/x",
+            "", "ftp://a.b/", "http://", "http://u:p@a.b/", "http://a.b/#x", "http://a.b:0/", "http://a.b:65536/",
+            "http://a b/",
+            "http://①②⑦.⓪.⓪.①/", "http://127。0。0。1/", "http://[::1", "http://[1.2.3.4]/", "http://[fe80::1%25eth0]/",
+            "/x",
             "http://a..b/", "http://a.b:+80/", "http://a\\b/",
         ] {
             #expect((try? WebhookURL(url)) == nil, "\(url)")

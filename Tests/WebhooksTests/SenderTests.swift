@@ -9,89 +9,6 @@ import Testing
 
 @testable import Webhooks
 
-/// A receiver in memory: answers what it is told and keeps what it got.
-final class ScriptedSender: WebhookSending {
-    typealias Script = @Sendable (_ request: WebhookRequest, _ number: Int) async -> AttemptResult
-    private let state = Mutex<[WebhookRequest]>([])
-    private let script: Mutex<Script>
-
-    init(_ script: @escaping Script) { self.script = Mutex(script) }
-
-    var requests: [WebhookRequest] { state.withLock { $0 } }
-    func set(_ script: @escaping Script) { self.script.withLock { $0 = script } }
-    func interrupt() async {}
-
-    func send(_ request: WebhookRequest) async -> WebhookExchange {
-        let number = state.withLock { requests in
-            requests.append(request)
-            return requests.count
-        }
-        return WebhookExchange(result: await script.withLock { $0 }(request, number), address: IPAddress("127.0.0.1"))
-    }
-}
-
-/// A store, a clock and a sender.
-struct Bench: Sendable {
-    let clock = ManualClock()
-    let store: DurableStore
-    let sender: ScriptedSender
-    let dispatcher: WebhookDispatcher
-    let administration: WebhookAdministration
-    let queries: WebhookQueries
-    let options: SenderOptions
-
-    init(options: SenderOptions = SenderOptions(), _ script: @escaping ScriptedSender.Script) throws {
-        var migrator = DatabaseMigrator()
-        WebhookSchema.register(in: &migrator)
-        store = try DurableStore.inMemory(migrations: migrator, clock: clock)
-        sender = ScriptedSender(script)
-        self.options = options
-        dispatcher = WebhookDispatcher(store: store, sender: sender, options: options, clock: clock)
-        administration = WebhookAdministration(
-            knownTypes: nil, policy: AddressPolicy(allowed: AddressPolicy.blocks("127.0.0.0/8") ?? [])) {}
-        queries = WebhookQueries(store: store)
-    }
-
-    func endpoint(_ change: @Sendable (inout EndpointSettings) -> Void = { _ in }) async throws -> (WebhookEndpoint, WebhookSecret) {
-        var settings = EndpointSettings(url: "http://127.0.0.1:9/hook")
-        change(&settings)
-        let made = settings
-        return try await store.write { [administration] tx in
-            let (endpoint, secret) = try administration.create(made, actor: "test", in: tx)
-            return (endpoint, secret)
-        }
-    }
-
-    func publish(_ id: String, subject: String = "s", type: String = "shop.order.placed") async throws -> Int {
-        try await store.write { tx in
-            try WebhookFanout {}.publish(
-                WebhookEvent(
-                    id: id, source: "/shop", type: type, subject: subject, time: tx.now, sequence: 1,
-                    traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", data: ["n": 1]), in: tx)
-        }
-    }
-
-    func act(_ action: EndpointState.Action, _ id: String) async throws {
-        _ = try await store.write { [administration] tx in try administration.act(action, on: id, actor: "test", in: tx) }
-    }
-
-    func deliveries(_ change: (inout WebhookQueries.Filter) -> Void = { _ in }) async throws -> [Delivery] {
-        var filter = WebhookQueries.Filter()
-        change(&filter)
-        return try await queries.deliveries(filter, limit: 1000).reversed()
-    }
-
-    func attempts(_ delivery: Delivery) async throws -> [DeliveryAttempt] {
-        try await queries.delivery(delivery.id)?.attempts.reversed() ?? []
-    }
-
-    func dead() async throws -> [DeadLetter] { try await store.deadLetters(DeadLetterFilter(state: nil)) }
-}
-
-private func status(_ code: Int, _ headers: [(String, String)] = []) -> AttemptResult {
-    .answered(AttemptAnswer(status: code, headers: headers.map { .init($0.0, $0.1) }))
-}
-
 @Suite("The sender on a manual clock")
 struct SenderTests {
     private var exact: SenderOptions {
@@ -111,15 +28,22 @@ struct SenderTests {
         let request = try #require(bench.sender.requests.first)
         let body = try StrictJSON.parse(request.body)
         for (key, value) in [
-            ("specversion", "1.0"), ("id", "evt_1"), ("source", "/shop"), ("type", "shop.order.placed"), ("subject", "s"),
+            ("specversion", "1.0"), ("id", "evt_1"), ("source", "/shop"), ("type", "shop.order.placed"),
+            ("subject", "s"),
             ("datacontenttype", "application/json"), ("time", bench.clock.now().description),
             ("timestamp", bench.clock.now().description),
         ] { #expect(body[key]?.stringValue == value) }
         #expect(body["sequence"]?.integerValue == 1 && body["data"]?["n"]?.integerValue == 1)
         let verified = WebhookVerifier(secrets: [secret]).verify(
-            headers: request.headers, body: request.body, at: bench.clock.now())
+            headers: request.headers,
+            body: request.body,
+            at: bench.clock.now()
+        )
         #expect(try verified.get().id == "evt_1")
-        #expect(request.headers.contains { $0.name == "traceparent" } && request.headers.contains { $0.value == "Bearer hidden" })
+        #expect(
+            request.headers.contains { $0.name == "traceparent" }
+                && request.headers.contains { $0.value == "Bearer hidden" }
+        )
         let delivery = try #require(try await bench.deliveries().first)
         #expect(delivery.state == .delivered && delivery.attempts == 1)
         let attempt = try #require(try await bench.attempts(delivery).first)
@@ -151,7 +75,11 @@ struct SenderTests {
         #expect(Set(bench.sender.requests.map(\.body)).count == 1)
         for (index, request) in bench.sender.requests.enumerated() {
             let now = start.advanced(byMilliseconds: times[index] * 1000)
-            let result = WebhookVerifier(secrets: [secret]).verify(headers: request.headers, body: request.body, at: now)
+            let result = WebhookVerifier(secrets: [secret]).verify(
+                headers: request.headers,
+                body: request.body,
+                at: now
+            )
             #expect((try? result.get())?.id == "evt_1")
         }
         #expect(try await bench.attempts(delivery).map(\.number) == Array(1...10))
@@ -182,7 +110,9 @@ struct SenderTests {
     }
 
     @Test func retryAfterHoldsTheWholeEndpointAndUsesNoAttempt() async throws {
-        let bench = try Bench(options: exact) { _, number in number == 1 ? status(429, [("retry-after", "600")]) : status(200) }
+        let bench = try Bench(options: exact) { _, number in
+            number == 1 ? status(429, [("retry-after", "600")]) : status(200)
+        }
         let (endpoint, _) = try await bench.endpoint()
         for index in 1...3 { _ = try await bench.publish("evt_\(index)", subject: "s\(index)") }
         // One at a time: the hold keeps the others, though they are due.
@@ -228,9 +158,22 @@ struct SenderTests {
         #expect(try await bench.deliveries().map(\.attempts).reduce(0, +) == bench.sender.requests.count)
     }
 
+    @Test func anEndpointMayDoWithoutABreaker() async throws {
+        var options = exact
+        options.breaker = Breaker.Policy()
+        options.schedule = RetrySchedule(delays: [0, 0, 0], jitterPercent: 0) ?? .standard
+        let bench = try Bench(options: options) { _, _ in status(500) }
+        let (endpoint, _) = try await bench.endpoint { $0.breakerThreshold = 0 }
+        for index in 1...5 { _ = try await bench.publish("evt_\(index)") }
+        for _ in 0..<10 { try await bench.dispatcher.performDue() }
+        #expect(bench.sender.requests.count == 20)
+        #expect(try await bench.queries.endpoint(endpoint.id)?.breaker == Breaker())
+    }
+
     @Test func anEndpointThatFailsForFiveDaysIsDisabled() async throws {
         var options = exact
-        options.schedule = RetrySchedule(delays: [Int64](repeating: 12 * 3_600_000, count: 20), jitterPercent: 0) ?? .standard
+        options.schedule =
+            RetrySchedule(delays: [Int64](repeating: 12 * 3_600_000, count: 20), jitterPercent: 0) ?? .standard
         let bench = try Bench(options: options) { _, _ in .failed(.refused, detail: "") }
         let (endpoint, _) = try await bench.endpoint()
         _ = try await bench.publish("evt_1")
@@ -263,14 +206,18 @@ struct SenderTests {
         }
         #expect(try await bench.deliveries { $0.state = .waiting }.count == 4)
         for _ in 0..<4 { try await bench.dispatcher.performDue() }
-        #expect(try await bench.deliveries { $0.state = .delivered }.map(\.messageID) == ["good_1", "good_2", "good_3"])
+        #expect(
+            try await bench.deliveries { $0.state = .delivered }.map(\.messageID) == ["good_1", "good_2", "good_3"]
+        )
         #expect(bench.sender.requests.count == 4)
         bench.clock.advance(by: .seconds(1))
         try await bench.dispatcher.performDue()
         // Given up: the next of the subject goes, in order.
         #expect(try await bench.deliveries { $0.state = .exhausted }.map(\.messageID) == ["bad_1"])
         try await bench.dispatcher.performDue()
-        let order = bench.sender.requests.compactMap { request in request.headers.first { $0.name == "webhook-id" }?.value }
+        let order = bench.sender.requests.compactMap { request in
+            request.headers.first { $0.name == "webhook-id" }?.value
+        }
         #expect(order.filter { $0.hasPrefix("bad") } == ["bad_1", "bad_1", "bad_2"])
     }
 
@@ -315,7 +262,10 @@ struct SenderTests {
         }
         try await resend()
         let after = try #require(try await bench.deliveries().first)
-        #expect(after.state == .pending && after.nextAttemptAt == before.nextAttemptAt && after.failures == 1 && after.attempts == 2)
+        #expect(
+            after.state == .pending && after.nextAttemptAt == before.nextAttemptAt && after.failures == 1
+                && after.attempts == 2
+        )
         bench.sender.set { _, _ in status(200) }
         try await resend()
         #expect(try await bench.deliveries().first?.state == .delivered)
@@ -360,7 +310,10 @@ struct SenderTests {
             let request = try #require(bench.sender.requests.last)
             for secret in [old, new] where secret == new || bench.sender.requests.count == 1 {
                 let result = WebhookVerifier(secrets: [secret]).verify(
-                    headers: request.headers, body: request.body, at: bench.clock.now())
+                    headers: request.headers,
+                    body: request.body,
+                    at: bench.clock.now()
+                )
                 #expect((try? result.get()) != nil)
             }
             return request.headers.first { $0.name == "webhook-signature" }?.value.split(separator: " ").count ?? 0
@@ -369,10 +322,14 @@ struct SenderTests {
         bench.clock.advance(by: .seconds(2))
         #expect(try await tokens() == 1)
         for _ in 1...10 {
-            _ = try await bench.store.write { tx in try admin.rotate(endpoint.id, grace: .seconds(60), actor: "test", in: tx) }
+            _ = try await bench.store.write { tx in
+                try admin.rotate(endpoint.id, grace: .seconds(60), actor: "test", in: tx)
+            }
         }
         await #expect(throws: WebhookAdministration.Fault.self) {
-            _ = try await bench.store.write { tx in try admin.rotate(endpoint.id, grace: .seconds(60), actor: "test", in: tx) }
+            _ = try await bench.store.write { tx in
+                try admin.rotate(endpoint.id, grace: .seconds(60), actor: "test", in: tx)
+            }
         }
     }
 
@@ -383,7 +340,9 @@ struct SenderTests {
         let delivery = try await bench.store.write { tx in
             try admin.test(
                 endpoint.id,
-                WebhookEvent(id: "t1", source: "/x", type: "a.b", subject: "s", time: tx.now, data: ["a": 1]), in: tx)
+                WebhookEvent(id: "t1", source: "/x", type: "a.b", subject: "s", time: tx.now, data: ["a": 1]),
+                in: tx
+            )
         }
         try await bench.dispatcher.performDue()
         let after = try #require(try await bench.deliveries().first)

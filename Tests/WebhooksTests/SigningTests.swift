@@ -7,7 +7,9 @@ import Testing
 struct SigningTests {
     static let zeroTo31 = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
     static let body2 = Array(
-        #"{"type":"order.confirmed","timestamp":"2025-01-02T03:04:05.678Z","data":{"id":"ord_01","note":"café ☃"}}"#.utf8)
+        #"{"type":"order.confirmed","timestamp":"2025-01-02T03:04:05.678Z","data":{"id":"ord_01","note":"café ☃"}}"#
+            .utf8
+    )
 
     private func verify(
         _ secret: String,
@@ -48,12 +50,22 @@ struct SigningTests {
         let expected =
             "v1a,twSSrQIZhyvh/CJcKfdSOkh+xTUqosV0rgsMasKXdCoLECFv+miKTYNYt9e6Zp8a/kK6hQBEO4AxDksUa2PwCA=="
         #expect(
-            WebhookSigner(secrets: [], signingKey: key).signatures(id: "msg_0001", timestamp: 1_700_000_000, body: Self.body2)
-                == expected)
+            WebhookSigner(secrets: [], signingKey: key).signatures(
+                id: "msg_0001",
+                timestamp: 1_700_000_000,
+                body: Self.body2
+            )
+                == expected
+        )
         let verifier = WebhookVerifier(secrets: [], publicKeys: [key.publicKey])
         let now = Timestamp(millisecondsSinceEpoch: 1_700_000_000_000)
         let result = verifier.verify(
-            id: "msg_0001", timestamp: "1700000000", signatures: expected, body: Self.body2, at: now)
+            id: "msg_0001",
+            timestamp: "1700000000",
+            signatures: expected,
+            body: Self.body2,
+            at: now
+        )
         #expect((try? result.get())?.id == "msg_0001")
         let again = try #require(WebhookSigningKey(key.text))
         #expect(again.publicKey == key.publicKey)
@@ -68,12 +80,19 @@ struct SigningTests {
         for secret in [old, new] {
             #expect(try verify(secret.text, id: "a", timestamp: "100", header, [1, 2, 3], at: 100) == nil)
         }
-        #expect(try verify(WebhookSecret.generate().text, id: "a", timestamp: "100", header, [1, 2, 3], at: 100) == .mismatch)
+        #expect(
+            try verify(WebhookSecret.generate().text, id: "a", timestamp: "100", header, [1, 2, 3], at: 100)
+                == .mismatch
+        )
     }
 
     @Test func everyTamperingIsFound() throws {
         let secret = try WebhookSecret(Self.zeroTo31)
-        let good = WebhookSigner(secrets: [secret]).signatures(id: "msg_0001", timestamp: 1_700_000_000, body: Self.body2)
+        let good = WebhookSigner(secrets: [secret]).signatures(
+            id: "msg_0001",
+            timestamp: 1_700_000_000,
+            body: Self.body2
+        )
         #expect(try verify(Self.zeroTo31, good, Self.body2) == nil)
         for index in Self.body2.indices {
             var body = Self.body2
@@ -103,13 +122,16 @@ struct SigningTests {
         let verifier = WebhookVerifier(secrets: [.generate()])
         let now = Timestamp(millisecondsSinceEpoch: 0)
         func code(_ headers: [(name: String, value: String)]) -> WebhookRejection.Code? {
-            guard case .failure(let rejection) = verifier.verify(headers: headers, body: [], at: now) else { return nil }
+            guard case .failure(let rejection) = verifier.verify(headers: headers, body: [], at: now) else {
+                return nil
+            }
             return rejection.code
         }
         #expect(code([("webhook-id", "a"), ("webhook-timestamp", "1")]) == .missingHeader)
         #expect(
             code([("webhook-id", "a"), ("Webhook-Id", "b"), ("webhook-timestamp", "1"), ("webhook-signature", "v1,")])
-                == .repeatedHeader)
+                == .repeatedHeader
+        )
     }
 
     @Test func theUsualMistakesAreExplained() throws {
@@ -124,7 +146,11 @@ struct SigningTests {
         let good = WebhookSigner(secrets: [secret]).signatures(id: "msg_0001", timestamp: 1_700_000_000, body: compact)
         #expect(try verify(Self.zeroTo31, good, pretty) == .bodyChanged)
         #expect(try verify(Self.zeroTo31, good, compact + [0x0A]) == .bodyChanged)
-        let milliseconds = WebhookSigner(secrets: [secret]).signatures(id: "msg_0001", timestamp: 1_700_000_000_000, body: [])
+        let milliseconds = WebhookSigner(secrets: [secret]).signatures(
+            id: "msg_0001",
+            timestamp: 1_700_000_000_000,
+            body: []
+        )
         #expect(try verify(Self.zeroTo31, timestamp: "1700000000000", milliseconds, []) == .invalidTimestamp)
     }
 

@@ -11,7 +11,11 @@ import Testing
 /// Run by `scripts/bench-webhooks.sh`, which sets `WAYBILL_BENCH_SECONDS`.
 @Suite(
     "Throughput",
-    .enabled(if: ProcessInfo.processInfo.environment["WAYBILL_BENCH_SECONDS"] != nil, "scripts/bench-webhooks.sh runs it"))
+    .enabled(
+        if: ProcessInfo.processInfo.environment["WAYBILL_BENCH_SECONDS"] != nil,
+        "scripts/bench-webhooks.sh runs it"
+    )
+)
 struct ThroughputTests {
     @Test func durableDeliveriesPerSecond() async throws {
         let seconds = ProcessInfo.processInfo.environment["WAYBILL_BENCH_SECONDS"].flatMap { Int($0) } ?? 10
@@ -49,7 +53,9 @@ struct ThroughputTests {
         let delivered = try await bench.count("delivered")
         let elapsed = ContinuousClock.now - start
         let rate = Double(delivered) / (Double(elapsed.wholeMilliseconds) / 1000)
-        print("webhooks: \(delivered) durable deliveries in \(elapsed), \(Int(rate))/s to 10 endpoints, backlog \(backlog)")
+        print(
+            "webhooks: \(delivered) durable deliveries in \(elapsed), \(Int(rate))/s to 10 endpoints, backlog \(backlog)"
+        )
         print("webhooks: \(server.connections) connections for \(received.withLock { $0 }) requests")
         let expected = number * 10
         let isDone = try await eventually(within: .seconds(120)) { try await bench.count("delivered") == expected }

@@ -22,19 +22,26 @@ final class NotificationMetrics: WebhookObserver {
         self.registry = registry
         self.logger = logger
         latency = registry.histogram(
-            "webhook_delivery_latency_seconds", help: "From the recording of an event to the answer that accepted it.")
+            "webhook_delivery_latency_seconds",
+            help: "From the recording of an event to the answer that accepted it."
+        )
         duration = registry.histogram("webhook_attempt_duration_seconds", help: "Duration of attempts.")
         deadLettered = registry.counter("webhook_dead_lettered_total", help: "Deliveries that were given up.")
         holds = registry.counter("webhook_retry_after_holds_total", help: "Times that an answer held an endpoint.")
         breakerOpened = registry.counter("webhook_breaker_opened_total", help: "Times that a breaker opened.")
         blocked = registry.counter(
-            "webhook_blocked_address_total", help: "Attempts that were not made because the address must not be called.")
+            "webhook_blocked_address_total",
+            help: "Attempts that were not made because the address must not be called."
+        )
     }
 
     func attempted(_ observation: AttemptObservation) {
         registry.counter(
-            "webhook_attempts_total", help: "Attempts by endpoint, outcome and status or fault.",
-            labels: [("endpoint", observation.endpointID), ("outcome", observation.outcome), ("code", observation.code)]
+            "webhook_attempts_total",
+            help: "Attempts by endpoint, outcome and status or fault.",
+            labels: [
+                ("endpoint", observation.endpointID), ("outcome", observation.outcome), ("code", observation.code),
+            ]
         ).increment()
         duration.observe(observation.duration)
         if let time = observation.latency { latency.observe(time) }
@@ -44,26 +51,32 @@ final class NotificationMetrics: WebhookObserver {
         if observation.code == AttemptFault.blockedAddress.rawValue { blocked.increment() }
         if let reason = observation.disabled {
             registry.counter(
-                "webhook_endpoint_disabled_total", help: "Endpoints that were disabled, by reason.",
+                "webhook_endpoint_disabled_total",
+                help: "Endpoints that were disabled, by reason.",
                 labels: [("reason", reason.rawValue)]
             ).increment()
             logger.warning(
                 "An endpoint was disabled.",
-                metadata: ["endpoint": "\(observation.endpointID)", "reason": "\(reason.rawValue)"])
+                metadata: ["endpoint": "\(observation.endpointID)", "reason": "\(reason.rawValue)"]
+            )
         }
         let level: Logger.Level = observation.outcome == "failed" ? .info : .debug
         logger.log(
-            level: level, "A webhook was attempted.",
+            level: level,
+            "A webhook was attempted.",
             metadata: [
                 "endpoint": "\(observation.endpointID)", "delivery": "\(observation.deliveryID)",
                 "order.id": "\(observation.subject)", "message.type": "\(observation.type)",
                 "attempt": "\(observation.number)", "outcome": "\(observation.outcome)", "code": "\(observation.code)",
-                "trace.id": "\(observation.traceparent.flatMap { TraceContext(traceparent: $0) }.map { "\($0.traceID)" } ?? "")",
-            ])
+                "trace.id":
+                    "\(observation.traceparent.flatMap { TraceContext(traceparent: $0) }.map { "\($0.traceID)" } ?? "")",
+            ]
+        )
         if observation.deadLettered {
             logger.error(
                 "A webhook was given up.",
-                metadata: ["endpoint": "\(observation.endpointID)", "delivery": "\(observation.deliveryID)"])
+                metadata: ["endpoint": "\(observation.endpointID)", "delivery": "\(observation.deliveryID)"]
+            )
         }
     }
 
@@ -73,8 +86,14 @@ final class NotificationMetrics: WebhookObserver {
 
     /// Keeps the gauges, every two seconds, until cancelled.
     func sample(_ queries: WebhookQueries, _ dispatcher: WebhookDispatcher, _ clock: any WallClock) async throws {
-        let oldest = registry.gauge("webhook_oldest_pending_seconds", help: "How long the oldest due delivery is overdue.")
-        let letters = registry.gauge("webhook_dead_letters", help: "Deliveries that were given up and wait for a person.")
+        let oldest = registry.gauge(
+            "webhook_oldest_pending_seconds",
+            help: "How long the oldest due delivery is overdue."
+        )
+        let letters = registry.gauge(
+            "webhook_dead_letters",
+            help: "Deliveries that were given up and wait for a person."
+        )
         while true {
             if let gauges = try? await queries.gauges(at: clock.now()) {
                 oldest.set(Double(gauges.oldestPendingMilliseconds) / 1000)

@@ -1,8 +1,8 @@
 import Commerce
 import Configuration
 public import GRDB
-import Hummingbird
 import HTTPKit
+import Hummingbird
 import Kafka
 import Logging
 import NotificationCore
@@ -29,17 +29,22 @@ public struct NotificationService: HostedService {
     public init(configuration: ServiceConfiguration) throws {
         guard
             let blocks = AddressPolicy.blocks(
-                configuration.reader.string(forKey: "waybill.webhook.allow.cidrs", default: ""))
+                configuration.reader.string(forKey: "waybill.webhook.allow.cidrs", default: "")
+            )
         else {
             throw ConfigurationFault(
-                "WAYBILL_WEBHOOK_ALLOW_CIDRS must be a list of address blocks such as 127.0.0.0/8,::1/128.")
+                "WAYBILL_WEBHOOK_ALLOW_CIDRS must be a list of address blocks such as 127.0.0.0/8,::1/128."
+            )
         }
         policy = AddressPolicy(
-            allowed: blocks, requiresTLS: configuration.reader.bool(forKey: "waybill.webhook.https.only", default: false))
+            allowed: blocks,
+            requiresTLS: configuration.reader.bool(forKey: "waybill.webhook.https.only", default: false)
+        )
         var options = SenderOptions()
         options.concurrency = try configuration.integer("waybill.webhook.concurrency", in: 2...8192, default: 1024)
         options.breaker.firstPause = .milliseconds(
-            try configuration.integer("waybill.webhook.breaker.ms", in: 1...86_400_000, default: 60_000))
+            try configuration.integer("waybill.webhook.breaker.ms", in: 1...86_400_000, default: 60_000)
+        )
         if let text = configuration.reader.string(forKey: "waybill.webhook.schedule.ms") {
             let delays = text.split(separator: ",").map { Int64($0) }
             guard !delays.contains(nil), let schedule = RetrySchedule(delays: delays.compactMap { $0 }) else {
@@ -53,8 +58,12 @@ public struct NotificationService: HostedService {
     public func activate(_ context: ServiceContext) async throws -> ServiceParts {
         let metrics = NotificationMetrics(registry: context.metrics, logger: context.logger)
         let dispatcher = WebhookDispatcher(
-            store: context.store, sender: WebhookClient(policy: policy), options: options, clock: context.clock,
-            observer: metrics)
+            store: context.store,
+            sender: WebhookClient(policy: policy),
+            options: options,
+            clock: context.clock,
+            observer: metrics
+        )
         let interrupted = try await dispatcher.recover()
         if interrupted > 0 {
             context.logger.info("Interrupted deliveries are sent again.", metadata: ["count": "\(interrupted)"])
@@ -62,13 +71,19 @@ public struct NotificationService: HostedService {
         let queries = WebhookQueries(store: context.store)
         let retention = WebhookRetention(store: context.store)
         let routes = WebhookRoutes(
-            store: context.store, queries: queries, dispatcher: dispatcher, policy: policy, clock: context.clock)
+            store: context.store,
+            queries: queries,
+            dispatcher: dispatcher,
+            policy: policy,
+            clock: context.clock
+        )
         let clock = context.clock
         var parts = ServiceParts()
         parts.subscriptions = [
             EventSubscription(
                 topics: EventCatalog.topics,
-                handler: EventForwarder(fanout: WebhookFanout { dispatcher.wake() }))
+                handler: EventForwarder(fanout: WebhookFanout { dispatcher.wake() })
+            )
         ]
         parts.topics = EventCatalog.topics.map { KafkaNewTopic($0, partitions: Channels.partitionsPerTopic) }
         parts.background = [

@@ -21,12 +21,18 @@ struct LogRotation {
         guard target >= 0 else { return false }
         var chunk = [UInt8](repeating: 0, count: 1 << 20)
         var intact = true
+        var copied = 0
+        var wholeLines = 0
         while true {
             let count = read(source, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
             if count <= 0 { break }
             if intact, !Files.write(target, Array(chunk[..<count])) { intact = false }
+            if let end = chunk[..<count].lastIndex(of: UInt8(ascii: "\n")) { wholeLines = copied + end + 1 }
+            copied += count
         }
+        // A line that was being written when it was read is not kept in part.
+        if intact, wholeLines > 0, wholeLines < copied { _ = ftruncate(target, wholeLines) }
         // Cut in any case: on a full disk the copy fails, and the cut is what gives room again.
         _ = ftruncate(source, 0)
         close(target)

@@ -36,14 +36,16 @@ public struct AddressPolicy: Sendable {
 
     /// Link-local (with the metadata services of clouds), multicast and unspecified: no allow-list opens these.
     static let always: [AddressBlock] = [
-        "169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "224.0.0.0/4", "255.255.255.255/32", "0.0.0.0/8", "ff00::/8", "::/128",
+        "169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "224.0.0.0/4", "255.255.255.255/32", "0.0.0.0/8",
+        "ff00::/8", "::/128",
     ].compactMap(AddressBlock.init)
 
     /// Denied unless allowed: the special-purpose registries of IANA (RFC 6890 and successors).
     static let denied: [AddressBlock] = [
         "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
         "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-        "::1/128", "::/96", "fc00::/7", "fec0::/10", "2001:db8::/32", "3fff::/20", "100::/64", "64:ff9b::/96", "64:ff9b:1::/48",
+        "::1/128", "::/96", "fc00::/7", "fec0::/10", "2001:db8::/32", "3fff::/20", "100::/64", "64:ff9b::/96",
+        "64:ff9b:1::/48",
         "2002::/16", "5f00::/16", "2001::/32", "2001:2::/48", "2001:10::/28", "2001:20::/28",
     ].compactMap(AddressBlock.init)
 }

@@ -108,7 +108,9 @@ public struct AddressBlock: Sendable, Hashable, CustomStringConvertible {
             prefix = longest
             return
         }
-        guard (1...3).contains(parts[1].utf8.count), let prefix = Int(parts[1]), (0...longest).contains(prefix) else { return nil }
+        guard (1...3).contains(parts[1].utf8.count), let prefix = Int(parts[1]), (0...longest).contains(prefix) else {
+            return nil
+        }
         self.base = base
         self.prefix = prefix
     }

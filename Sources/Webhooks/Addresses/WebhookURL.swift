@@ -42,7 +42,9 @@ public struct WebhookURL: Sendable, Hashable, CustomStringConvertible {
         target = path.hasPrefix("/") ? String(path) : "/" + path
         let portText: Substring?
         if authority.hasPrefix("[") {
-            guard let close = authority.firstIndex(of: "]") else { throw Fault("The address in brackets does not end.") }
+            guard let close = authority.firstIndex(of: "]") else {
+                throw Fault("The address in brackets does not end.")
+            }
             let inside = String(authority[authority.index(after: authority.startIndex)..<close])
             guard let address = IPAddress(inside), inside.contains(":") else {
                 throw Fault("The text in brackets is no IPv6 address.")
@@ -50,7 +52,9 @@ public struct WebhookURL: Sendable, Hashable, CustomStringConvertible {
             host = address.description
             isBracketed = true
             let after = authority[authority.index(after: close)...]
-            guard after.isEmpty || after.hasPrefix(":") else { throw Fault("After the brackets only a port may follow.") }
+            guard after.isEmpty || after.hasPrefix(":") else {
+                throw Fault("After the brackets only a port may follow.")
+            }
             portText = after.isEmpty ? nil : after.dropFirst()
         } else {
             let parts = authority.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
@@ -81,7 +85,8 @@ public struct WebhookURL: Sendable, Hashable, CustomStringConvertible {
     private static let neverInURL = Set("\"<>\\^`{|}".utf8)
 
     private static func isHostByte(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
+        (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte) || byte == UInt8(ascii: "-")
+            || byte == UInt8(ascii: ".")
             || byte == UInt8(ascii: "_")
     }
 

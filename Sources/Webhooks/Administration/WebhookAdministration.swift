@@ -52,11 +52,20 @@ public struct WebhookAdministration: Sendable {
             throw Fault.conflict(code: "uid-taken", sentence: "Another endpoint has the uid \(uid).")
         }
         guard try table.list(limit: Self.maximumEndpoints).count < Self.maximumEndpoints else {
-            throw Fault.conflict(code: "too-many-endpoints", sentence: "There are \(Self.maximumEndpoints) endpoints already.")
+            throw Fault.conflict(
+                code: "too-many-endpoints",
+                sentence: "There are \(Self.maximumEndpoints) endpoints already."
+            )
         }
         var endpoint = WebhookEndpoint(
-            id: tx.newID(), settings: settings, state: .enabled, breaker: Breaker(), version: 1, createdAt: tx.now,
-            updatedAt: tx.now)
+            id: tx.newID(),
+            settings: settings,
+            state: .enabled,
+            breaker: Breaker(),
+            version: 1,
+            createdAt: tx.now,
+            updatedAt: tx.now
+        )
         if settings.signs != .v1 { endpoint.signingKey = WebhookSigningKey.generate().text }
         let secret = secret ?? .generate()
         try table.insert(endpoint)
@@ -95,11 +104,18 @@ public struct WebhookAdministration: Sendable {
     }
 
     /// Moves an endpoint in its state machine. An action that changes nothing is fine; one that is not possible is a conflict.
-    public func act(_ action: EndpointState.Action, on id: String, actor: String, in tx: Transaction) throws -> WebhookEndpoint {
+    public func act(
+        _ action: EndpointState.Action,
+        on id: String,
+        actor: String,
+        in tx: Transaction
+    ) throws -> WebhookEndpoint {
         var endpoint = try endpoint(id, tx)
         guard let next = endpoint.state.applying(action) else {
             throw Fault.conflict(
-                code: "state-conflict", sentence: "The endpoint is \(endpoint.state.name); this cannot be done to it now.")
+                code: "state-conflict",
+                sentence: "The endpoint is \(endpoint.state.name); this cannot be done to it now."
+            )
         }
         guard next != endpoint.state else { return endpoint }
         if case .enable = action { forget(&endpoint) }
@@ -140,7 +156,9 @@ public struct WebhookAdministration: Sendable {
         guard old.count < Self.maximumOldSecrets || grace == .zero else {
             let next = old.compactMap(\.expiresAt).min()?.description ?? ""
             throw Fault.conflict(
-                code: "too-many-secrets", sentence: "\(Self.maximumOldSecrets) old keys are still valid; the next ends at \(next).")
+                code: "too-many-secrets",
+                sentence: "\(Self.maximumOldSecrets) old keys are still valid; the next ends at \(next)."
+            )
         }
         let secret = secret ?? .generate()
         let until = tx.now.advanced(by: grace)
@@ -160,13 +178,22 @@ public struct WebhookAdministration: Sendable {
         let endpoint = try endpoint(id, tx)
         guard endpoint.state == .enabled else {
             throw Fault.conflict(
-                code: "state-conflict", sentence: "The endpoint is \(endpoint.state.name); a test is sent to enabled ones.")
+                code: "state-conflict",
+                sentence: "The endpoint is \(endpoint.state.name); a test is sent to enabled ones."
+            )
         }
         let table = DeliveryTable(db: tx.db)
         _ = try table.insert(event, body: event.body(isTest: true), isTest: true, at: tx.now)
         let seq = try table.insert(
-            id: tx.newID(), message: event.id, endpoint: endpoint.id, type: event.type, orderingKey: nil, state: .pending,
-            trigger: .test, at: tx.now)
+            id: tx.newID(),
+            message: event.id,
+            endpoint: endpoint.id,
+            type: event.type,
+            orderingKey: nil,
+            state: .pending,
+            trigger: .test,
+            at: tx.now
+        )
         tx.afterCommit(wake)
         guard let seq, let delivery = try table.find(seq: seq) else { throw Fault.unknown }
         return delivery
@@ -182,7 +209,10 @@ public struct WebhookAdministration: Sendable {
         case .sending:
             throw Fault.conflict(code: "in-flight", sentence: "An attempt is under way; wait for what comes of it.")
         case .waiting:
-            throw Fault.conflict(code: "waits-in-line", sentence: "An earlier event of the same subject is not delivered yet.")
+            throw Fault.conflict(
+                code: "waits-in-line",
+                sentence: "An earlier event of the same subject is not delivered yet."
+            )
         case .pending where delivery.trigger == .manual: return delivery
         default: break
         }
@@ -197,7 +227,10 @@ public struct WebhookAdministration: Sendable {
         let table = DeliveryTable(db: tx.db)
         let delivery = try delivery(id, table)
         guard [.exhausted, .parked, .skipped, .cancelled].contains(delivery.state) else {
-            throw Fault.conflict(code: "state-conflict", sentence: "The delivery is \(delivery.state.rawValue), not given up.")
+            throw Fault.conflict(
+                code: "state-conflict",
+                sentence: "The delivery is \(delivery.state.rawValue), not given up."
+            )
         }
         try requireSendable(delivery, tx)
         try table.restart(delivery.seq, trigger: .recovery, recovery: nil, at: tx.now)
@@ -211,13 +244,23 @@ public struct WebhookAdministration: Sendable {
         let table = DeliveryTable(db: tx.db)
         let delivery = try delivery(id, table)
         guard delivery.state == .parked, let key = delivery.orderingKey else {
-            throw Fault.conflict(code: "state-conflict", sentence: "The delivery is \(delivery.state.rawValue), not parked.")
+            throw Fault.conflict(
+                code: "state-conflict",
+                sentence: "The delivery is \(delivery.state.rawValue), not parked."
+            )
         }
         try table.settle(
             delivery,
             .init(
-                state: .exhausted, failures: delivery.failures, status: delivery.lastStatus, code: delivery.lastCode,
-                reason: "skipped_by_operator", trigger: delivery.trigger), at: tx.now)
+                state: .exhausted,
+                failures: delivery.failures,
+                status: delivery.lastStatus,
+                code: delivery.lastCode,
+                reason: "skipped_by_operator",
+                trigger: delivery.trigger
+            ),
+            at: tx.now
+        )
         try table.releaseNext(key: key, endpoint: delivery.endpointID, at: tx.now)
         tx.afterCommit(wake)
         return try self.delivery(id, table)
@@ -231,7 +274,9 @@ public struct WebhookAdministration: Sendable {
     }
 
     private func endpoint(_ id: String, _ tx: Transaction) throws -> WebhookEndpoint {
-        guard let endpoint = try EndpointTable(db: tx.db).lookUp(id), endpoint.state != .deleted else { throw Fault.unknown }
+        guard let endpoint = try EndpointTable(db: tx.db).lookUp(id), endpoint.state != .deleted else {
+            throw Fault.unknown
+        }
         return endpoint
     }
 
@@ -246,10 +291,15 @@ public struct WebhookAdministration: Sendable {
         }
         guard endpoint.state.reason == nil else {
             throw Fault.conflict(
-                code: "endpoint-disabled", sentence: "The endpoint is disabled (\(endpoint.state.reason?.rawValue ?? "")).")
+                code: "endpoint-disabled",
+                sentence: "The endpoint is disabled (\(endpoint.state.reason?.rawValue ?? ""))."
+            )
         }
         guard try DeliveryTable(db: tx.db).message(delivery.messageID)?.body.isEmpty == false else {
-            throw Fault.conflict(code: "payload-erased", sentence: "The event's payload was erased; it cannot be sent again.")
+            throw Fault.conflict(
+                code: "payload-erased",
+                sentence: "The event's payload was erased; it cannot be sent again."
+            )
         }
     }
 

@@ -76,7 +76,9 @@ public struct WebhookQueries: Sendable {
                     sql: """
                         SELECT \(DeliveryTable.columns) FROM webhook_deliveries d WHERE \(parts.joined(separator: " AND "))
                         ORDER BY d.seq DESC LIMIT ?
-                        """), arguments: arguments + [limit]
+                        """
+                ),
+                arguments: arguments + [limit]
             ).map(DeliveryTable.delivery)
         }
     }
@@ -120,15 +122,18 @@ public struct WebhookQueries: Sendable {
                             WHERE ordering_key IS NOT NULL AND state IN ('pending', 'sending', 'waiting', 'parked')
                                 AND state = 'waiting'
                             GROUP BY endpoint_id
-                        """)
+                        """
+                )
             ).map { ($0[0], $0[1], $0[2]) }
             if let oldest = try Int64.fetchOne(
                 db.cachedStatement(
                     sql: """
                         SELECT min(next_attempt_at) FROM webhook_deliveries
                         WHERE state = 'pending' AND next_attempt_at <= ?
-                        """), arguments: [now.millisecondsSinceEpoch])
-            {
+                        """
+                ),
+                arguments: [now.millisecondsSinceEpoch]
+            ) {
                 gauges.oldestPendingMilliseconds = now.millisecondsSinceEpoch - oldest
             }
             gauges.breakers = try Row.fetchAll(
@@ -139,7 +144,10 @@ public struct WebhookQueries: Sendable {
             }
             gauges.deadLetters =
                 try Int.fetchOne(
-                    db.cachedStatement(sql: "SELECT count(*) FROM dead_letters WHERE state = 'held' AND transport = 'http'")) ?? 0
+                    db.cachedStatement(
+                        sql: "SELECT count(*) FROM dead_letters WHERE state = 'held' AND transport = 'http'"
+                    )
+                ) ?? 0
             return gauges
         }
     }

@@ -88,7 +88,9 @@ public struct WebhookRecoveries: Sendable {
         return try await store.write { tx in
             let job = try Self.make(request, in: tx)
             tx.afterCommit(wake)
-            guard let made = try Self.list(id: job.id, in: tx.db).first else { throw WebhookAdministration.Fault.unknown }
+            guard let made = try Self.list(id: job.id, in: tx.db).first else {
+                throw WebhookAdministration.Fault.unknown
+            }
             return made
         }
     }
@@ -97,7 +99,8 @@ public struct WebhookRecoveries: Sendable {
     public func cancel(_ id: String) async throws -> WebhookRecovery {
         try await store.write { tx in
             try tx.db.cachedStatement(
-                sql: "UPDATE webhook_recoveries SET state = 'cancelled', updated_at = ? WHERE id = ? AND state = 'running'"
+                sql:
+                    "UPDATE webhook_recoveries SET state = 'cancelled', updated_at = ? WHERE id = ? AND state = 'running'"
             ).execute(arguments: [tx.now.millisecondsSinceEpoch, id])
             guard let job = try Self.list(id: id, in: tx.db).first else { throw WebhookAdministration.Fault.unknown }
             return job
@@ -124,7 +127,10 @@ public struct WebhookRecoveries: Sendable {
                             sql: """
                                 SELECT count(*) FROM (SELECT 1 FROM webhook_deliveries
                                     WHERE endpoint_id = ? AND state = 'pending' LIMIT ?)
-                                """), arguments: [job.endpointID, Self.backlog]) ?? 0
+                                """
+                        ),
+                        arguments: [job.endpointID, Self.backlog]
+                    ) ?? 0
                 guard waiting < Self.backlog else { continue }
                 if try Self.step(&job, limit: Self.batch, dryRun: false, in: tx) != nil { isMore = true }
                 try Self.save(job, in: tx)
@@ -165,7 +171,11 @@ public struct WebhookRecoveries: Sendable {
         guard request.eventTypes.count <= 100, request.eventTypes.allSatisfy({ EventTypePattern($0) != nil }),
             request.statusClass.map({ (1...5).contains($0) }) ?? true,
             (request.request?.utf8.count ?? 1) <= 128
-        else { throw WebhookAdministration.Fault.invalid([.init("eventTypes", "Patterns, a class from 1 to 5, a short name.")]) }
+        else {
+            throw WebhookAdministration.Fault.invalid([
+                .init("eventTypes", "Patterns, a class from 1 to 5, a short name.")
+            ])
+        }
         let until = min(request.until ?? tx.now, tx.now)
         let id = tx.newID()
         let name = request.request ?? id
@@ -182,8 +192,11 @@ public struct WebhookRecoveries: Sendable {
         ])
         guard
             let row = try Row.fetchOne(
-                tx.db.cachedStatement(sql: "SELECT \(jobColumns) FROM webhook_recoveries WHERE endpoint_id = ? AND request = ?"),
-                arguments: [endpoint.id, name])
+                tx.db.cachedStatement(
+                    sql: "SELECT \(jobColumns) FROM webhook_recoveries WHERE endpoint_id = ? AND request = ?"
+                ),
+                arguments: [endpoint.id, name]
+            )
         else { throw WebhookAdministration.Fault.unknown }
         return job(row)
     }
@@ -194,16 +207,24 @@ public struct WebhookRecoveries: Sendable {
 
     private static func job(_ row: Row) -> Job {
         Job(
-            id: row[0], endpointID: row[1], until: row[2],
+            id: row[0],
+            endpointID: row[1],
+            until: row[2],
             eventTypes: (row[3] as String).split(separator: " ").compactMap { EventTypePattern(String($0)) },
-            statusClass: row[4], includesMissing: row[5], createdAt: row[6], messageID: row[7], examined: row[8],
-            recovered: row[9])
+            statusClass: row[4],
+            includesMissing: row[5],
+            createdAt: row[6],
+            messageID: row[7],
+            examined: row[8],
+            recovered: row[9]
+        )
     }
 
     private static func running(in db: Database) throws -> [Job] {
         try Row.fetchAll(
             db.cachedStatement(
-                sql: "SELECT \(jobColumns) FROM webhook_recoveries WHERE state = 'running' ORDER BY created_at LIMIT 16")
+                sql: "SELECT \(jobColumns) FROM webhook_recoveries WHERE state = 'running' ORDER BY created_at LIMIT 16"
+            )
         ).map(job)
     }
 
@@ -222,7 +243,10 @@ public struct WebhookRecoveries: Sendable {
                     LEFT JOIN webhook_deliveries d ON d.endpoint_id = ? AND d.message_id = m.id
                     WHERE (m.created_at, m.id) > (?, ?) AND m.created_at < ? AND m.is_test = 0
                     ORDER BY m.created_at, m.id LIMIT ?
-                    """), arguments: [job.endpointID, job.createdAt, job.messageID, job.until, min(limit, 1000)])
+                    """
+            ),
+            arguments: [job.endpointID, job.createdAt, job.messageID, job.until, min(limit, 1000)]
+        )
         guard !rows.isEmpty else {
             job.isFinished = true
             return nil
@@ -247,9 +271,15 @@ public struct WebhookRecoveries: Sendable {
                 count += 1
                 guard !dryRun else { continue }
                 _ = try table.insert(
-                    id: tx.newID(), message: row[0], endpoint: endpoint.id, type: type,
-                    orderingKey: endpoint.settings.ordering == .key ? row[2] : nil, state: .pending, trigger: .recovery,
-                    at: tx.now)
+                    id: tx.newID(),
+                    message: row[0],
+                    endpoint: endpoint.id,
+                    type: type,
+                    orderingKey: endpoint.settings.ordering == .key ? row[2] : nil,
+                    state: .pending,
+                    trigger: .recovery,
+                    at: tx.now
+                )
             }
         }
         job.recovered += count
@@ -274,12 +304,22 @@ public struct WebhookRecoveries: Sendable {
                 sql: """
                     SELECT id, endpoint_id, state, since, until, examined, recovered, created_at, updated_at
                     FROM webhook_recoveries WHERE ?1 IS NULL OR id = ?1 ORDER BY created_at DESC LIMIT 100
-                    """), arguments: [id]
+                    """
+            ),
+            arguments: [id]
         ).map { row in
             func time(_ index: Int) -> Timestamp { Timestamp(millisecondsSinceEpoch: row[index]) }
             return WebhookRecovery(
-                id: row[0], endpointID: row[1], state: row[2], since: time(3), until: time(4), examined: row[5],
-                recovered: row[6], createdAt: time(7), updatedAt: time(8))
+                id: row[0],
+                endpointID: row[1],
+                state: row[2],
+                since: time(3),
+                until: time(4),
+                examined: row[5],
+                recovered: row[6],
+                createdAt: time(7),
+                updatedAt: time(8)
+            )
         }
     }
 }

@@ -32,13 +32,18 @@ public struct WebhookRetention: Sendable {
                         sql: """
                             SELECT seq, message_id FROM webhook_deliveries
                             WHERE completed_at IS NOT NULL AND completed_at < ? AND state <> 'parked' LIMIT ?
-                            """), arguments: [limit, batch])
+                            """
+                    ),
+                    arguments: [limit, batch]
+                )
                 for row in seqs {
                     let seq: Int64 = row[0]
                     let message: String = row[1]
                     try tx.db.cachedStatement(sql: "DELETE FROM webhook_attempts WHERE delivery_seq = ?")
                         .execute(arguments: [seq])
-                    try tx.db.cachedStatement(sql: "DELETE FROM webhook_deliveries WHERE seq = ?").execute(arguments: [seq])
+                    try tx.db.cachedStatement(sql: "DELETE FROM webhook_deliveries WHERE seq = ?").execute(arguments: [
+                        seq
+                    ])
                     try tx.db.cachedStatement(
                         sql: """
                             DELETE FROM webhook_messages WHERE id = ?1

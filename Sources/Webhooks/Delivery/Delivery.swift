@@ -33,6 +33,8 @@ public struct Delivery: Sendable, Identifiable {
     public let endpointID: String
     /// The event's type.
     public let type: String
+    /// What the event is about.
+    public let subject: String
     /// The subject that it waits in line for; `nil` without order.
     public let orderingKey: String?
     /// Where it stands.

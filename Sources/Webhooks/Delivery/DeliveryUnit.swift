@@ -40,12 +40,23 @@ struct DeliveryUnit: Sendable {
             let message = try deliveries.message(delivery.messageID)
         else { return nil }
         let attempt = PreparedAttempt(
-            attemptID: tx.newID(), delivery: delivery, message: message, endpoint: endpoint,
-            secrets: try endpoints.secrets(of: endpoint.id, at: tx.now).map(\.secret), startedAt: tx.now)
+            attemptID: tx.newID(),
+            delivery: delivery,
+            message: message,
+            endpoint: endpoint,
+            secrets: try endpoints.secrets(of: endpoint.id, at: tx.now).map(\.secret),
+            startedAt: tx.now
+        )
         try deliveries.markSending(seq)
         try AttemptTable(db: tx.db).insert(
-            id: attempt.attemptID, delivery: seq, number: delivery.attempts + 1, trigger: delivery.trigger,
-            url: endpoint.settings.url, requestHeaders: shownHeaders(attempt), at: tx.now)
+            id: attempt.attemptID,
+            delivery: seq,
+            number: delivery.attempts + 1,
+            trigger: delivery.trigger,
+            url: endpoint.settings.url,
+            requestHeaders: shownHeaders(attempt),
+            at: tx.now
+        )
         return attempt
     }
 
@@ -55,22 +66,31 @@ struct DeliveryUnit: Sendable {
         let settings = attempt.endpoint.settings
         let signer = WebhookSigner(
             secrets: settings.signs == .v1a ? [] : attempt.secrets,
-            signingKey: attempt.endpoint.signingKey.flatMap { WebhookSigningKey($0) })
+            signingKey: attempt.endpoint.signingKey.flatMap { WebhookSigningKey($0) }
+        )
         var headers = standardHeaders(attempt)
         headers.append(("webhook-timestamp", String(seconds)))
         headers.append(
-            ("webhook-signature", signer.signatures(id: attempt.message.id, timestamp: seconds, body: attempt.message.body)))
+            (
+                "webhook-signature",
+                signer.signatures(id: attempt.message.id, timestamp: seconds, body: attempt.message.body)
+            )
+        )
         headers += settings.headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         return WebhookRequest(
-            url: try WebhookURL(settings.url), headers: headers, body: attempt.message.body,
-            timeout: .milliseconds(settings.timeoutMilliseconds))
+            url: try WebhookURL(settings.url),
+            headers: headers,
+            body: attempt.message.body,
+            timeout: .milliseconds(settings.timeoutMilliseconds)
+        )
     }
 
     /// Writes what came of an attempt, for the delivery, its endpoint, its line and the dead letters.
     func settle(_ attempt: PreparedAttempt, _ exchange: WebhookExchange, in tx: Transaction) throws -> SettledAttempt {
         let deliveries = DeliveryTable(db: tx.db)
         let endpoints = EndpointTable(db: tx.db)
-        guard let delivery = try deliveries.find(seq: attempt.delivery.seq), var endpoint = try endpoints.find(delivery.endpointID)
+        guard let delivery = try deliveries.find(seq: attempt.delivery.seq),
+            var endpoint = try endpoints.find(delivery.endpointID)
         else { throw CorruptWebhookRow(table: "webhook_deliveries") }
         if case .failed(.interrupted, _) = exchange.result {
             return try interrupt(attempt, delivery, exchange, in: tx)
@@ -78,20 +98,32 @@ struct DeliveryUnit: Sendable {
         let verdict = AttemptVerdict(exchange.result, terminalStatuses: endpoint.settings.terminalStatuses, now: tx.now)
         let settlement = settlement(delivery, endpoint, verdict, exchange, tx)
         try AttemptTable(db: tx.db).finish(
-            attempt.attemptID, state: verdict.fate == .delivered ? "succeeded" : "failed", exchange: exchange,
-            next: settlement.next, at: tx.now)
+            attempt.attemptID,
+            state: verdict.fate == .delivered ? "succeeded" : "failed",
+            exchange: exchange,
+            next: settlement.next,
+            at: tx.now
+        )
         try deliveries.settle(delivery, settlement, at: tx.now)
         var settled = SettledAttempt(
-            state: settlement.state, outcome: verdict.fate == .delivered ? "delivered" : "failed",
-            code: settlement.code ?? settlement.status.map(String.init) ?? "")
+            state: settlement.state,
+            outcome: verdict.fate == .delivered ? "delivered" : "failed",
+            code: settlement.code ?? settlement.status.map(String.init) ?? ""
+        )
         if delivery.trigger != .test, endpoint.state != .deleted {
             try noteHealth(&endpoint, verdict, &settled, in: tx)
         }
         if settlement.state == .exhausted || settlement.state == .parked, !attempt.message.isTest {
             settled.deadLettered = delivery.resume == nil
             try WebhookDeadLetters(db: tx.db).hold(
-                delivery, message: attempt.message, endpoint: endpoint, code: settlement.reason ?? "attempts_used",
-                error: sentence(exchange.result), attempts: delivery.attempts, at: tx.now)
+                delivery,
+                message: attempt.message,
+                endpoint: endpoint,
+                code: settlement.reason ?? "attempts_used",
+                error: sentence(exchange.result),
+                attempts: delivery.attempts,
+                at: tx.now
+            )
         } else if settlement.state == .delivered, delivery.firstFailedAt != nil {
             try WebhookDeadLetters(db: tx.db).requeued(delivery, reason: "delivered", at: tx.now)
         }
@@ -118,7 +150,12 @@ struct DeliveryUnit: Sendable {
         case .failed(let fault, _): code = fault.rawValue
         }
         var result = DeliveryTable.Settlement(
-            state: .delivered, failures: delivery.failures, status: status, code: code, trigger: delivery.trigger)
+            state: .delivered,
+            failures: delivery.failures,
+            status: status,
+            code: code,
+            trigger: delivery.trigger
+        )
         guard verdict.fate != .delivered else { return result }
         result.failedAt = tx.now
         // Cancelled while the request was on the wire: it stays cancelled.
@@ -153,7 +190,11 @@ struct DeliveryUnit: Sendable {
             RetrySchedule(delays: $0, jitterPercent: options.schedule.jitterPercent)
         }
         result.next = (schedule ?? options.schedule).next(
-            afterFailures: result.failures, at: tx.now, floor: verdict.holdUntil, random: tx.random())
+            afterFailures: result.failures,
+            at: tx.now,
+            floor: verdict.holdUntil,
+            random: tx.random()
+        )
         if result.next != nil {
             result.state = .pending
             if delivery.trigger == .manual { result.trigger = .scheduled }
@@ -170,13 +211,27 @@ struct DeliveryUnit: Sendable {
         _ exchange: WebhookExchange,
         in tx: Transaction
     ) throws -> SettledAttempt {
-        try AttemptTable(db: tx.db).finish(attempt.attemptID, state: "interrupted", exchange: exchange, next: tx.now, at: tx.now)
+        try AttemptTable(db: tx.db).finish(
+            attempt.attemptID,
+            state: "interrupted",
+            exchange: exchange,
+            next: tx.now,
+            at: tx.now
+        )
         if delivery.state == .sending {
             try DeliveryTable(db: tx.db).settle(
                 delivery,
                 .init(
-                    state: .pending, next: tx.now, failures: delivery.failures, code: AttemptFault.interrupted.rawValue,
-                    reason: delivery.reason, trigger: delivery.trigger, keepsResume: true), at: tx.now)
+                    state: .pending,
+                    next: tx.now,
+                    failures: delivery.failures,
+                    code: AttemptFault.interrupted.rawValue,
+                    reason: delivery.reason,
+                    trigger: delivery.trigger,
+                    keepsResume: true
+                ),
+                at: tx.now
+            )
         }
         return SettledAttempt(state: .pending, outcome: "interrupted", code: AttemptFault.interrupted.rawValue)
     }
@@ -210,7 +265,8 @@ struct DeliveryUnit: Sendable {
             settled.held = true
         }
         let failingFor = endpoint.failingSince.map { tx.now.milliseconds(since: $0) } ?? 0
-        let reason = verdict.disable ?? (failingFor >= options.disableAfter.wholeMilliseconds && !success ? .failing : nil)
+        let reason =
+            verdict.disable ?? (failingFor >= options.disableAfter.wholeMilliseconds && !success ? .failing : nil)
         if let reason, let next = endpoint.state.applying(.disable(reason)), next != endpoint.state {
             endpoint.state = next
             endpoint.version += 1
@@ -225,7 +281,8 @@ struct DeliveryUnit: Sendable {
 
     private func standardHeaders(_ attempt: PreparedAttempt) -> [(name: String, value: String)] {
         var headers: [(name: String, value: String)] = [
-            ("webhook-id", attempt.message.id), ("content-type", WebhookEvent.contentType), ("user-agent", options.userAgent),
+            ("webhook-id", attempt.message.id), ("content-type", WebhookEvent.contentType),
+            ("user-agent", options.userAgent),
             ("accept", "*/*"),
         ]
         if let trace = attempt.message.traceparent { headers.append(("traceparent", trace)) }

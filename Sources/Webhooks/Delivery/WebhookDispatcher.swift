@@ -120,8 +120,11 @@ public final class WebhookDispatcher: Sendable {
             do {
                 let settled = try await store.write { [unit] tx in try unit.settle(attempt, exchange, in: tx) }
                 gate.note(
-                    attempt.endpoint.id, slowsDown: settled.slowsDown, success: settled.outcome == "delivered",
-                    maximum: attempt.endpoint.settings.maximumInFlight)
+                    attempt.endpoint.id,
+                    slowsDown: settled.slowsDown,
+                    success: settled.outcome == "delivered",
+                    maximum: attempt.endpoint.settings.maximumInFlight
+                )
                 observer.attempted(observation(attempt, exchange, settled))
                 return
             } catch {
@@ -140,13 +143,22 @@ public final class WebhookDispatcher: Sendable {
         _ settled: SettledAttempt
     ) -> AttemptObservation {
         AttemptObservation(
-            endpointID: attempt.endpoint.id, deliveryID: attempt.delivery.id, subject: attempt.message.subject,
-            type: attempt.message.type, number: attempt.delivery.attempts + 1, outcome: settled.outcome, code: settled.code,
+            endpointID: attempt.endpoint.id,
+            deliveryID: attempt.delivery.id,
+            subject: attempt.message.subject,
+            type: attempt.message.type,
+            number: attempt.delivery.attempts + 1,
+            outcome: settled.outcome,
+            code: settled.code,
             duration: .microseconds(exchange.timings.total),
             latency: settled.outcome == "delivered"
                 ? .milliseconds(clock.now().milliseconds(since: attempt.delivery.createdAt)) : nil,
-            traceparent: attempt.message.traceparent, breakerOpened: settled.breakerOpened, held: settled.held,
-            disabled: settled.disabled, deadLettered: settled.deadLettered)
+            traceparent: attempt.message.traceparent,
+            breakerOpened: settled.breakerOpened,
+            held: settled.held,
+            disabled: settled.disabled,
+            deadLettered: settled.deadLettered
+        )
     }
 }
 

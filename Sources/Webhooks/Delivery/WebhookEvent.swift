@@ -56,11 +56,22 @@ public struct WebhookEvent: Sendable, Hashable {
             throw Failure(.poison, code: "webhook-data-invalid", "The event's body is no JSON: \(error.sentence)")
         }
         self.init(
-            id: envelope.id, source: envelope.source, type: envelope.type, subject: envelope.subject, time: envelope.time,
-            sequence: envelope.sequence, correlationID: envelope.correlationID, traceparent: envelope.traceparent, data: data)
+            id: envelope.id,
+            source: envelope.source,
+            type: envelope.type,
+            subject: envelope.subject,
+            time: envelope.time,
+            sequence: envelope.sequence,
+            correlationID: envelope.correlationID,
+            traceparent: envelope.traceparent,
+            data: data
+        )
         guard WebhookRules.isID(id), EventTypePattern(type) != nil, !type.contains("*") else {
             throw Failure(
-                .poison, code: "webhook-event-invalid", "The event's id or type cannot be a webhook's: no points in ids, no spaces.")
+                .poison,
+                code: "webhook-event-invalid",
+                "The event's id or type cannot be a webhook's: no points in ids, no spaces."
+            )
         }
     }
 

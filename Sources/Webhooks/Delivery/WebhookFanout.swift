@@ -22,14 +22,22 @@ public struct WebhookFanout: Sendable {
             $0.state != .pendingVerification && $0.settings.wants(event.type)
         }
         let deliveries = DeliveryTable(db: tx.db)
-        guard !endpoints.isEmpty, try deliveries.insert(event, body: event.body(), isTest: false, at: tx.now) else { return 0 }
+        guard !endpoints.isEmpty, try deliveries.insert(event, body: event.body(), isTest: false, at: tx.now) else {
+            return 0
+        }
         var count = 0
         for endpoint in endpoints {
             let isDisabled = endpoint.state.reason != nil
             let seq = try deliveries.insert(
-                id: tx.newID(), message: event.id, endpoint: endpoint.id, type: event.type,
+                id: tx.newID(),
+                message: event.id,
+                endpoint: endpoint.id,
+                type: event.type,
                 orderingKey: endpoint.settings.ordering == .key ? event.subject : nil,
-                state: isDisabled ? .skipped : .pending, trigger: .scheduled, at: tx.now)
+                state: isDisabled ? .skipped : .pending,
+                trigger: .scheduled,
+                at: tx.now
+            )
             if seq != nil { count += 1 }
         }
         tx.afterCommit(wake)

@@ -21,7 +21,8 @@ public struct Breaker: Sendable, Hashable {
         public var longestPause: Duration
 
         /// 4 failures; 60 s, doubled up to 24 h.
-        public init(threshold: Int = 4, firstPause: Duration = .seconds(60), longestPause: Duration = .seconds(86_400)) {
+        public init(threshold: Int = 4, firstPause: Duration = .seconds(60), longestPause: Duration = .seconds(86_400))
+        {
             self.threshold = max(1, threshold)
             self.firstPause = firstPause
             self.longestPause = longestPause

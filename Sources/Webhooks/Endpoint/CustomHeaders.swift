@@ -6,8 +6,10 @@ public enum CustomHeaders {
     public static let maximumValue = 4096
 
     private static let forbidden: Set<String> = [
-        "host", "user-agent", "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-        "te", "trailer", "transfer-encoding", "upgrade", "expect", "traceparent", "tracestate", "date", "accept-encoding",
+        "host", "user-agent", "connection", "keep-alive", "proxy-authenticate", "proxy-authorization",
+        "proxy-connection",
+        "te", "trailer", "transfer-encoding", "upgrade", "expect", "traceparent", "tracestate", "date",
+        "accept-encoding",
     ]
     private static let forbiddenPrefixes = ["content-", "webhook-", "ce-"]
 

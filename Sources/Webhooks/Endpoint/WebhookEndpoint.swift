@@ -115,36 +115,57 @@ public struct EndpointSettings: Sendable, Hashable {
         require(eventTypes.count <= 100, "eventTypes", "An endpoint has at most 100 patterns.")
         for (index, text) in eventTypes.enumerated() {
             guard let pattern = EventTypePattern(text) else {
-                faults.append(Fault("eventTypes[\(index)]", "The pattern is made of names, points and stars: shop.order.*"))
+                faults.append(
+                    Fault("eventTypes[\(index)]", "The pattern is made of names, points and stars: shop.order.*")
+                )
                 continue
             }
             if let knownTypes, !knownTypes.contains(where: pattern.matches) {
                 faults.append(Fault("eventTypes[\(index)]", "unknown-event-type", "No event type fits \(text)."))
             }
         }
-        require(headers.count <= CustomHeaders.maximumCount, "headers", "At most \(CustomHeaders.maximumCount) headers.")
+        require(
+            headers.count <= CustomHeaders.maximumCount,
+            "headers",
+            "At most \(CustomHeaders.maximumCount) headers."
+        )
         for (name, value) in headers.sorted(by: { $0.key < $1.key }) {
             if let sentence = CustomHeaders.fault(name: name, value: value) {
                 faults.append(Fault("headers.\(name.prefix(64))", "header-invalid", sentence))
             }
         }
         require(
-            metadata.count <= 32 && metadata.allSatisfy { $0.key.utf8.count <= 128 && $0.value.utf8.count <= 1024 }, "metadata",
-            "At most 32 labels of 128 and 1,024 bytes.")
+            metadata.count <= 32 && metadata.allSatisfy { $0.key.utf8.count <= 128 && $0.value.utf8.count <= 1024 },
+            "metadata",
+            "At most 32 labels of 128 and 1,024 bytes."
+        )
         require(
-            uid.map { (1...128).contains($0.utf8.count) && $0.utf8.allSatisfy { (0x21...0x7E).contains($0) } } ?? true, "uid",
-            "A uid is 1 to 128 visible ASCII characters.")
+            uid.map { (1...128).contains($0.utf8.count) && $0.utf8.allSatisfy { (0x21...0x7E).contains($0) } } ?? true,
+            "uid",
+            "A uid is 1 to 128 visible ASCII characters."
+        )
         require((1...30_000).contains(timeoutMilliseconds), "timeoutMs", "A timeout is 1 to 30,000 milliseconds.")
         require((1...64).contains(maximumInFlight), "maxInFlight", "1 to 64 requests at the same time.")
-        require(throttlePerSecond.map { (1...10_000).contains($0) } ?? true, "throttlePerSecond", "1 to 10,000 per second.")
         require(
-            terminalStatuses.count <= 50 && terminalStatuses.allSatisfy { (300...599).contains($0) }, "terminalStatuses",
-            "At most 50 statuses from 300 to 599.")
+            throttlePerSecond.map { (1...10_000).contains($0) } ?? true,
+            "throttlePerSecond",
+            "1 to 10,000 per second."
+        )
         require(
-            breakerThreshold.map { (0...1_000_000).contains($0) } ?? true, "breakerThreshold", "0 to 1,000,000 failures.")
+            terminalStatuses.count <= 50 && terminalStatuses.allSatisfy { (300...599).contains($0) },
+            "terminalStatuses",
+            "At most 50 statuses from 300 to 599."
+        )
         require(
-            schedule.map { RetrySchedule(delays: $0) != nil } ?? true, "scheduleMs",
-            "At most \(RetrySchedule.maximumDelays) delays of 0 to \(RetrySchedule.longestDelay) milliseconds.")
+            breakerThreshold.map { (0...1_000_000).contains($0) } ?? true,
+            "breakerThreshold",
+            "0 to 1,000,000 failures."
+        )
+        require(
+            schedule.map { RetrySchedule(delays: $0) != nil } ?? true,
+            "scheduleMs",
+            "At most \(RetrySchedule.maximumDelays) delays of 0 to \(RetrySchedule.longestDelay) milliseconds."
+        )
         return faults
     }
 

@@ -25,7 +25,8 @@ public enum RetryAfter {
     /// `Sun, 06 Nov 1994 08:49:37 GMT`.
     private static func fixdate(_ text: String) -> Timestamp? {
         let parts = text.split(separator: " ", omittingEmptySubsequences: false)
-        guard parts.count == 6, text.utf8.count == 29, days.contains(parts[0]), parts[5] == "GMT", parts[1].utf8.count == 2,
+        guard parts.count == 6, text.utf8.count == 29, days.contains(parts[0]), parts[5] == "GMT",
+            parts[1].utf8.count == 2,
             parts[3].utf8.count == 4, parts[4].utf8.count == 8, let month = months.firstIndex(of: String(parts[2]))
         else { return nil }
         let number = month + 1

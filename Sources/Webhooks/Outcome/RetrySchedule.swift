@@ -27,7 +27,9 @@ public struct RetrySchedule: Sendable, Hashable {
 
     /// 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: ten attempts in 75 h 35 min, the example of Standard Webhooks.
     public static let standard = RetrySchedule(
-        checked: [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400].map { $0 * 1000 }, jitterPercent: 20)
+        checked: [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400].map { $0 * 1000 },
+        jitterPercent: 20
+    )
 
     /// Attempts in all.
     public var maximumAttempts: Int { delays.count + 1 }

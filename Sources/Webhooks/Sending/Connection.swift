@@ -44,7 +44,9 @@ final class Connection: Sendable {
                     try pipeline.addHandler(HTTPRequestEncoder())
                     try pipeline.addHandler(
                         ByteToMessageHandler(
-                            HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop)))
+                            HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop)
+                        )
+                    )
                     try pipeline.addHandler(ExchangeHandler(limit: limit, isSecure: tls != nil))
                 }
             }
@@ -52,7 +54,10 @@ final class Connection: Sendable {
             .flatMapThrowing { channel in
                 let handler = try channel.pipeline.syncOperations.handler(type: ExchangeHandler.self)
                 return Connection(
-                    key: key, channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop))
+                    key: key,
+                    channel: channel,
+                    handler: NIOLoopBound(handler, eventLoop: channel.eventLoop)
+                )
             }
             .get()
     }
@@ -69,7 +74,8 @@ final class Connection: Sendable {
     }
 
     /// Sends one request and waits for its answer.
-    func send(_ request: WebhookRequest, until deadline: NIODeadline, maximumBody: Int) async -> ExchangeHandler.Outcome {
+    func send(_ request: WebhookRequest, until deadline: NIODeadline, maximumBody: Int) async -> ExchangeHandler.Outcome
+    {
         let handler = handler
         let loop = channel.eventLoop
         restTimer.withLock { timer in

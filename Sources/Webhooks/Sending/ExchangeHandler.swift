@@ -82,7 +82,11 @@ final class ExchangeHandler: ChannelInboundHandler {
         var headers = HTTPHeaders([("host", request.url.hostHeader), ("content-length", String(request.body.count))])
         for (name, value) in request.headers { headers.add(name: name, value: value) }
         let head = HTTPRequestHead(
-            version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: request.url.target, headers: headers)
+            version: .http1_1,
+            method: HTTPMethod(rawValue: request.method),
+            uri: request.url.target,
+            headers: headers
+        )
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if !request.body.isEmpty {
             context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: request.body)))), promise: nil)
@@ -105,7 +109,10 @@ final class ExchangeHandler: ChannelInboundHandler {
             exchange?.keepsAlive = head.isKeepAlive && head.status.code >= 200
             exchange?.answer = AttemptAnswer(
                 status: Int(head.status.code),
-                headers: head.headers.prefix(AttemptAnswer.maximumHeaders).map { .init($0.name, String($0.value.prefix(4096))) })
+                headers: head.headers.prefix(AttemptAnswer.maximumHeaders).map {
+                    .init($0.name, String($0.value.prefix(4096)))
+                }
+            )
             if head.status.code < 200 { finish(truncated: false) }
         case .body(let buffer):
             guard let exchange, let kept = exchange.answer?.body.count else { return }

@@ -28,7 +28,8 @@ enum FaultSorting {
     private static func sort(_ error: ChannelError) -> (fault: AttemptFault, detail: String) {
         switch error {
         case .connectTimeout: (.timeout, "no connection in time")
-        case .ioOnClosedChannel, .alreadyClosed, .eof, .inputClosed, .outputClosed: (.reset, "the connection was closed")
+        case .ioOnClosedChannel, .alreadyClosed, .eof, .inputClosed, .outputClosed:
+            (.reset, "the connection was closed")
         default: (.reset, "channel error")
         }
     }

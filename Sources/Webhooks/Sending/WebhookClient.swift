@@ -122,8 +122,11 @@ public final class WebhookClient: WebhookSending {
             let connection: Connection
             do {
                 connection = try await Connection.open(
-                    ConnectionKey(url: url, address: address), on: group.next(), tls: context,
-                    timeout: min(TimeAmount(options.connectTimeout), remaining))
+                    ConnectionKey(url: url, address: address),
+                    on: group.next(),
+                    tls: context,
+                    timeout: min(TimeAmount(options.connectTimeout), remaining)
+                )
             } catch {
                 // Nothing was sent: the next address may be tried.
                 last = error

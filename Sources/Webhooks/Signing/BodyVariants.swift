@@ -15,7 +15,8 @@ enum BodyVariants {
             variants.append((Array(body.dropFirst(3)), "A byte order mark was put before the body."))
         }
         guard body.count <= 1 << 20, let value = try? StrictJSON.parse(body, limits: .message) else { return variants }
-        let sentence = "The body was parsed and written again on the way. Verify the bytes as they came, before parsing."
+        let sentence =
+            "The body was parsed and written again on the way. Verify the bytes as they came, before parsing."
         variants.append((StrictJSON.encode(value, sortedKeys: true), sentence))
         variants.append((StrictJSON.encode(value, sortedKeys: false), sentence))
         return variants.filter { $0.bytes != body }

@@ -22,7 +22,8 @@ public struct WebhookSecret: Sendable, Hashable, CustomStringConvertible {
         guard !trimmed.hasPrefix("v1," + Self.prefix) else { throw .signaturePrefix }
         guard !trimmed.hasPrefix("whpk_"), !trimmed.hasPrefix("whsk_") else { throw .otherKind }
         guard trimmed.hasPrefix(Self.prefix) else { throw .prefixMissing }
-        guard trimmed.utf8.count <= 128, let bytes = Data(base64Encoded: String(trimmed.dropFirst(Self.prefix.count))) else {
+        guard trimmed.utf8.count <= 128, let bytes = Data(base64Encoded: String(trimmed.dropFirst(Self.prefix.count)))
+        else {
             throw .notBase64
         }
         guard Self.keyLengths.contains(bytes.count) else { throw .length(bytes.count) }

@@ -11,7 +11,9 @@ public struct WebhookSigningKey: Sendable, CustomStringConvertible {
 
     /// Makes a key from its seed of 32 bytes; `nil` for any other length.
     public init?(seed: [UInt8]) {
-        guard seed.count == 32, let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: seed) else { return nil }
+        guard seed.count == 32, let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: seed) else {
+            return nil
+        }
         self.seed = seed
         publicKey = WebhookPublicKey(raw: [UInt8](key.publicKey.rawRepresentation))
     }
@@ -29,7 +31,9 @@ public struct WebhookSigningKey: Sendable, CustomStringConvertible {
     public static func generate() -> WebhookSigningKey {
         let key = Curve25519.Signing.PrivateKey()
         return WebhookSigningKey(
-            seed: [UInt8](key.rawRepresentation), publicKey: WebhookPublicKey(raw: [UInt8](key.publicKey.rawRepresentation)))
+            seed: [UInt8](key.rawRepresentation),
+            publicKey: WebhookPublicKey(raw: [UInt8](key.publicKey.rawRepresentation))
+        )
     }
 
     private init(seed: [UInt8], publicKey: WebhookPublicKey) {
@@ -59,7 +63,8 @@ public struct WebhookPublicKey: Sendable, Hashable, CustomStringConvertible {
 
     /// Reads `whpk_…`; `nil` for anything else.
     public init?(_ text: String) {
-        guard text.hasPrefix("whpk_"), let bytes = Data(base64Encoded: String(text.dropFirst(5))), bytes.count == 32 else {
+        guard text.hasPrefix("whpk_"), let bytes = Data(base64Encoded: String(text.dropFirst(5))), bytes.count == 32
+        else {
             return nil
         }
         raw = [UInt8](bytes)

@@ -54,8 +54,12 @@ public struct WebhookVerifier: Sendable {
             return .failure(.init(.missingHeader, "The header \(name) is missing."))
         }
         return verify(
-            id: values["webhook-id"] ?? "", timestamp: values["webhook-timestamp"] ?? "",
-            signatures: values["webhook-signature"] ?? "", body: body, at: now)
+            id: values["webhook-id"] ?? "",
+            timestamp: values["webhook-timestamp"] ?? "",
+            signatures: values["webhook-signature"] ?? "",
+            body: body,
+            at: now
+        )
     }
 
     /// Verifies the three values by themselves.
@@ -71,7 +75,9 @@ public struct WebhookVerifier: Sendable {
         }
         guard (1...18).contains(timestamp.utf8.count), timestamp.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
             let seconds = Int64(timestamp)
-        else { return .failure(.init(.invalidTimestamp, "webhook-timestamp must be whole seconds since 1970, in digits.")) }
+        else {
+            return .failure(.init(.invalidTimestamp, "webhook-timestamp must be whole seconds since 1970, in digits."))
+        }
         let content = WebhookSigner.content(id: id, timestamp: timestamp, body: body)
         let tokens = signatures.split(separator: " ").prefix(Self.maximumSignatures)
         switch matches(tokens, content) {
@@ -82,7 +88,8 @@ public struct WebhookVerifier: Sendable {
                 .init(
                     .noUsableSignature,
                     "webhook-signature holds no signature that these keys can check: \(publicKeys.isEmpty ? "v1," : "v1, or v1a,") and base64."
-                ))
+                )
+            )
         }
         // After the signature, so that the answer tells a forger nothing about clocks.
         let age = now.millisecondsSinceEpoch / 1000 - seconds
@@ -101,8 +108,10 @@ public struct WebhookVerifier: Sendable {
                 looked = true
                 for secret in secrets
                 where HMAC<SHA256>.isValidAuthenticationCode(
-                    code, authenticating: content, using: SymmetricKey(data: secret.key))
-                {
+                    code,
+                    authenticating: content,
+                    using: SymmetricKey(data: secret.key)
+                ) {
                     isValid = true
                 }
             } else if token.hasPrefix("v1a,"), let signature = Data(base64Encoded: String(token.dropFirst(4))) {
@@ -122,10 +131,13 @@ public struct WebhookVerifier: Sendable {
         if age > 0 {
             return .init(
                 .tooOld,
-                "It was signed \(age) s ago; at most \(toleranceSeconds) s are accepted. It is a replay, or a clock is wrong.")
+                "It was signed \(age) s ago; at most \(toleranceSeconds) s are accepted. It is a replay, or a clock is wrong."
+            )
         }
         return .init(
-            .tooNew, "It was signed \(-age) s in the future; at most \(toleranceSeconds) s are accepted. A clock is wrong.")
+            .tooNew,
+            "It was signed \(-age) s in the future; at most \(toleranceSeconds) s are accepted. A clock is wrong."
+        )
     }
 
     /// Finds the usual reasons by trying them.
@@ -136,13 +148,18 @@ public struct WebhookVerifier: Sendable {
         body: [UInt8]
     ) -> WebhookRejection {
         let content = WebhookSigner.content(id: id, timestamp: timestamp, body: body)
-        let given = Set(tokens.filter { $0.hasPrefix("v1,") }.compactMap { Data(base64Encoded: String($0.dropFirst(3))) })
-        func fits(_ key: [UInt8], _ content: [UInt8]) -> Bool { given.contains(Data(WebhookSigner.code(for: content, key: key))) }
+        let given = Set(
+            tokens.filter { $0.hasPrefix("v1,") }.compactMap { Data(base64Encoded: String($0.dropFirst(3))) }
+        )
+        func fits(_ key: [UInt8], _ content: [UInt8]) -> Bool {
+            given.contains(Data(WebhookSigner.code(for: content, key: key)))
+        }
         for secret in secrets {
             if fits(Array(secret.text.utf8), content) || fits(Array(secret.text.dropFirst(6).utf8), content) {
                 return .init(
                     .textUsedAsKey,
-                    "The sender used the text of the secret as the key. The key is the base64 after whsec_, decoded.")
+                    "The sender used the text of the secret as the key. The key is the base64 after whsec_, decoded."
+                )
             }
             for (variant, sentence) in BodyVariants.of(body)
             where fits(secret.key, WebhookSigner.content(id: id, timestamp: timestamp, body: variant)) {
@@ -151,7 +168,8 @@ public struct WebhookVerifier: Sendable {
         }
         return .init(
             .mismatch,
-            "No signature fits. The secret is another endpoint's or was rotated, or the body is not the bytes that were sent.")
+            "No signature fits. The secret is another endpoint's or was rotated, or the body is not the bytes that were sent."
+        )
     }
 }
 
@@ -189,6 +207,7 @@ public struct WebhookRejection: Error, Sendable, Hashable, CustomStringConvertib
 /// Rules about values of the three headers.
 enum WebhookRules {
     static func isID(_ id: String) -> Bool {
-        (1...128).contains(id.utf8.count) && id.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: ".") }
+        (1...128).contains(id.utf8.count)
+            && id.utf8.allSatisfy { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: ".") }
     }
 }

@@ -43,12 +43,17 @@ struct AttemptTable {
                     first_byte_us = ?, total_us = ?, next_attempt_at = ?
                 WHERE id = ? AND state = 'started'
                 """
-        ).execute(arguments: StatementArguments([
-            state, now.millisecondsSinceEpoch, exchange.address?.description, answer?.status, code, detail,
-            answer.map { Self.text($0.headers.map { ($0.name, $0.value) }) },
-            answer.flatMap { $0.body.isEmpty ? nil : Data($0.body) }, answer?.isTruncated, timings.resolve, timings.connect,
-            timings.tls, timings.firstByte, timings.total, next?.millisecondsSinceEpoch, id,
-        ] as [(any DatabaseValueConvertible)?]))
+        ).execute(
+            arguments: StatementArguments(
+                [
+                    state, now.millisecondsSinceEpoch, exchange.address?.description, answer?.status, code, detail,
+                    answer.map { Self.text($0.headers.map { ($0.name, $0.value) }) },
+                    answer.flatMap { $0.body.isEmpty ? nil : Data($0.body) }, answer?.isTruncated, timings.resolve,
+                    timings.connect,
+                    timings.tls, timings.firstByte, timings.total, next?.millisecondsSinceEpoch, id,
+                ] as [(any DatabaseValueConvertible)?]
+            )
+        )
     }
 
     func list(of seq: Int64, limit: Int) throws -> [DeliveryAttempt] {
@@ -59,9 +64,13 @@ struct AttemptTable {
                         request_headers, response_headers, response_body, response_truncated, resolve_us, connect_us, tls_us,
                         first_byte_us, total_us, next_attempt_at
                     FROM webhook_attempts WHERE delivery_seq = ? ORDER BY number DESC LIMIT ?
-                    """), arguments: [seq, limit]
+                    """
+            ),
+            arguments: [seq, limit]
         ).map { row in
-            guard let trigger = Delivery.Trigger(rawValue: row[2]) else { throw CorruptWebhookRow(table: "webhook_attempts") }
+            guard let trigger = Delivery.Trigger(rawValue: row[2]) else {
+                throw CorruptWebhookRow(table: "webhook_attempts")
+            }
             var timings = WebhookExchange.Timings()
             timings.resolve = row[15]
             timings.connect = row[16]
@@ -69,12 +78,24 @@ struct AttemptTable {
             timings.firstByte = row[18]
             timings.total = row[19] ?? 0
             return DeliveryAttempt(
-                id: row[0], number: row[1], trigger: trigger, state: row[3],
+                id: row[0],
+                number: row[1],
+                trigger: trigger,
+                state: row[3],
                 startedAt: Timestamp(millisecondsSinceEpoch: row[4]),
-                endedAt: (row[5] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)), url: row[6], address: row[7],
-                status: row[8], code: row[9], detail: row[10], requestHeaders: row[11], responseHeaders: row[12],
-                responseBody: (row[13] as Data?).map { [UInt8]($0) }, isTruncated: row[14] ?? false, timings: timings,
-                nextAttemptAt: (row[20] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)))
+                endedAt: (row[5] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)),
+                url: row[6],
+                address: row[7],
+                status: row[8],
+                code: row[9],
+                detail: row[10],
+                requestHeaders: row[11],
+                responseHeaders: row[12],
+                responseBody: (row[13] as Data?).map { [UInt8]($0) },
+                isTruncated: row[14] ?? false,
+                timings: timings,
+                nextAttemptAt: (row[20] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:))
+            )
         }
     }
 

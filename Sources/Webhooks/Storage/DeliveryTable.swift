@@ -9,7 +9,7 @@ struct DeliveryTable {
     static let columns = """
         d.seq, d.id, d.message_id, d.endpoint_id, d.type, d.ordering_key, d.state, d.attempt_trigger, d.next_attempt_at,
         d.attempts, d.failures, d.last_status, d.last_code, d.reason, d.created_at, d.first_failed_at, d.completed_at,
-        d.resume_state, d.resume_at
+        d.resume_state, d.resume_at, (SELECT subject FROM webhook_messages WHERE id = d.message_id)
         """
 
     // MARK: Messages
@@ -33,11 +33,20 @@ struct DeliveryTable {
             db.cachedStatement(
                 sql: """
                     SELECT id, type, subject, sequence, body, is_test, traceparent, created_at FROM webhook_messages WHERE id = ?
-                    """), arguments: [id]
+                    """
+            ),
+            arguments: [id]
         ).map {
             StoredWebhook(
-                id: $0[0], type: $0[1], subject: $0[2], sequence: $0[3], body: [UInt8]($0[4] as Data), isTest: $0[5],
-                traceparent: $0[6], createdAt: Timestamp(millisecondsSinceEpoch: $0[7]))
+                id: $0[0],
+                type: $0[1],
+                subject: $0[2],
+                sequence: $0[3],
+                body: [UInt8]($0[4] as Data),
+                isTest: $0[5],
+                traceparent: $0[6],
+                createdAt: Timestamp(millisecondsSinceEpoch: $0[7])
+            )
         }
     }
 
@@ -73,13 +82,15 @@ struct DeliveryTable {
 
     func find(seq: Int64) throws -> Delivery? {
         try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_deliveries d WHERE d.seq = ?"), arguments: [seq]
+            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_deliveries d WHERE d.seq = ?"),
+            arguments: [seq]
         ).map(Self.delivery)
     }
 
     func find(id: String) throws -> Delivery? {
         try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_deliveries d WHERE d.id = ?"), arguments: [id]
+            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_deliveries d WHERE d.id = ?"),
+            arguments: [id]
         ).map(Self.delivery)
     }
 
@@ -120,7 +131,8 @@ struct DeliveryTable {
         ).execute(arguments: [
             settlement.state.rawValue, settlement.next?.millisecondsSinceEpoch, settlement.lane, settlement.failures,
             settlement.status, settlement.code, settlement.reason, settlement.trigger.rawValue, settlement.keepsResume,
-            settlement.keepsResume, settlement.failedAt?.millisecondsSinceEpoch, isFinal ? now.millisecondsSinceEpoch : nil,
+            settlement.keepsResume, settlement.failedAt?.millisecondsSinceEpoch,
+            isFinal ? now.millisecondsSinceEpoch : nil,
             delivery.seq,
         ])
     }
@@ -135,7 +147,8 @@ struct DeliveryTable {
                 """
         ).execute(arguments: [
             now.millisecondsSinceEpoch, trigger.rawValue, (delivery.resume?.state ?? delivery.state).rawValue,
-            (delivery.resume == nil ? delivery.nextAttemptAt : delivery.resume?.at)?.millisecondsSinceEpoch, delivery.seq,
+            (delivery.resume == nil ? delivery.nextAttemptAt : delivery.resume?.at)?.millisecondsSinceEpoch,
+            delivery.seq,
         ])
     }
 
@@ -189,7 +202,10 @@ struct DeliveryTable {
                 sql: """
                     SELECT EXISTS (SELECT 1 FROM webhook_deliveries WHERE endpoint_id = ? AND ordering_key = ?
                         AND state IN ('pending', 'sending', 'waiting', 'parked'))
-                    """), arguments: [endpoint, key]) ?? false
+                    """
+            ),
+            arguments: [endpoint, key]
+        ) ?? false
     }
 
     /// Lets the next delivery of a subject go, if the one before it is done.
@@ -219,9 +235,25 @@ struct DeliveryTable {
         }
         func time(_ index: Int) -> Timestamp? { (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)) }
         return Delivery(
-            seq: row[0], id: row[1], messageID: row[2], endpointID: row[3], type: row[4], orderingKey: row[5], state: state,
-            trigger: trigger, nextAttemptAt: time(8), attempts: row[9], failures: row[10], lastStatus: row[11],
-            lastCode: row[12], reason: row[13], createdAt: Timestamp(millisecondsSinceEpoch: row[14]), firstFailedAt: time(15),
-            completedAt: time(16), resume: (row[17] as String?).flatMap(Delivery.State.init).map { ($0, time(18)) })
+            seq: row[0],
+            id: row[1],
+            messageID: row[2],
+            endpointID: row[3],
+            type: row[4],
+            subject: row[19] ?? "",
+            orderingKey: row[5],
+            state: state,
+            trigger: trigger,
+            nextAttemptAt: time(8),
+            attempts: row[9],
+            failures: row[10],
+            lastStatus: row[11],
+            lastCode: row[12],
+            reason: row[13],
+            createdAt: Timestamp(millisecondsSinceEpoch: row[14]),
+            firstFailedAt: time(15),
+            completedAt: time(16),
+            resume: (row[17] as String?).flatMap(Delivery.State.init).map { ($0, time(18)) }
+        )
     }
 }

@@ -29,7 +29,8 @@ struct DueDeliveries {
             let room = gate.room(of: endpoint.id, permits: max(permits, 1), throttle: endpoint.throttle, at: now)
             guard room > 0 else { continue }
             // Behind an open breaker only test events go.
-            let items = try permits > 0
+            let items =
+                try permits > 0
                 ? due(endpoint, at: now, room: room, excluding: excluding)
                 : tests(endpoint, at: now, excluding: excluding)
             if !items.isEmpty { queues.append((endpoint, items)) }
@@ -68,7 +69,10 @@ struct DueDeliveries {
                                     WHERE endpoint_id = ?1 AND lane = 0 AND state = 'pending'
                                 UNION ALL SELECT min(next_attempt_at) FROM webhook_deliveries
                                     WHERE endpoint_id = ?1 AND lane = 1 AND state = 'pending')
-                            """), arguments: [endpoint.id])
+                            """
+                    ),
+                    arguments: [endpoint.id]
+                )
             else { continue }
             var time = Timestamp(millisecondsSinceEpoch: due)
             if let hold = endpoint.holdUntil { time = max(time, hold) }
@@ -87,12 +91,19 @@ struct DueDeliveries {
                 sql: """
                     SELECT id, max_in_flight, throttle, hold_until, breaker_failures, breaker_openings, breaker_until
                     FROM webhook_endpoints WHERE state = 'enabled'
-                    """)
+                    """
+            )
         ).map { row in
-            func time(_ index: Int) -> Timestamp? { (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)) }
+            func time(_ index: Int) -> Timestamp? {
+                (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:))
+            }
             return Candidate(
-                id: row[0], maximum: row[1], throttle: row[2], holdUntil: time(3),
-                breaker: Breaker(failures: row[4], openings: row[5], openUntil: time(6)))
+                id: row[0],
+                maximum: row[1],
+                throttle: row[2],
+                holdUntil: time(3),
+                breaker: Breaker(failures: row[4], openings: row[5], openUntil: time(6))
+            )
         }
     }
 
@@ -104,7 +115,8 @@ struct DueDeliveries {
             sql: """
                 SELECT seq FROM webhook_deliveries WHERE endpoint_id = ? AND lane = ? AND state = 'pending'
                     AND next_attempt_at <= ? ORDER BY next_attempt_at, seq LIMIT ?
-                """)
+                """
+        )
         let lanes = try (0...1).map { lane in
             try Int64.fetchAll(statement, arguments: [endpoint.id, lane, now.millisecondsSinceEpoch, limit])
                 .filter { !excluding.contains($0) }
@@ -124,7 +136,9 @@ struct DueDeliveries {
                 sql: """
                     SELECT seq FROM webhook_deliveries WHERE endpoint_id = ? AND lane = 0 AND state = 'pending'
                         AND next_attempt_at <= ? AND attempt_trigger = 'test' ORDER BY next_attempt_at, seq LIMIT 1
-                    """), arguments: [endpoint.id, now.millisecondsSinceEpoch]
+                    """
+            ),
+            arguments: [endpoint.id, now.millisecondsSinceEpoch]
         ).filter { !excluding.contains($0) }
     }
 }

@@ -14,7 +14,8 @@ struct EndpointTable {
 
     func find(_ id: String) throws -> WebhookEndpoint? {
         try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_endpoints WHERE id = ?"), arguments: [id]
+            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_endpoints WHERE id = ?"),
+            arguments: [id]
         ).map(endpoint)
     }
 
@@ -22,7 +23,8 @@ struct EndpointTable {
     func lookUp(_ name: String) throws -> WebhookEndpoint? {
         if let endpoint = try find(name) { return endpoint }
         return try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_endpoints WHERE uid = ?"), arguments: [name]
+            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_endpoints WHERE uid = ?"),
+            arguments: [name]
         ).map(endpoint)
     }
 
@@ -30,7 +32,9 @@ struct EndpointTable {
     func list(after id: String = "", limit: Int = 1000) throws -> [WebhookEndpoint] {
         try Row.fetchAll(
             db.cachedStatement(
-                sql: "SELECT \(Self.columns) FROM webhook_endpoints WHERE state <> 'deleted' AND id > ? ORDER BY id LIMIT ?"),
+                sql:
+                    "SELECT \(Self.columns) FROM webhook_endpoints WHERE state <> 'deleted' AND id > ? ORDER BY id LIMIT ?"
+            ),
             arguments: [id, limit]
         ).map(endpoint)
     }
@@ -42,16 +46,26 @@ struct EndpointTable {
                 INSERT INTO webhook_endpoints (\(Self.columns))
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
-        ).execute(arguments: StatementArguments([
-            endpoint.id, settings.uid, settings.url, settings.description, text(settings.eventTypes), text(settings.headers),
-            text(settings.metadata), endpoint.state.name, endpoint.state.reason?.rawValue, settings.timeoutMilliseconds,
-            settings.maximumInFlight, settings.throttlePerSecond, settings.ordering.rawValue, settings.onExhausted.rawValue,
-            text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey, settings.signs.rawValue,
-            endpoint.sendsOrigin, endpoint.holdUntil?.millisecondsSinceEpoch, endpoint.breaker.failures,
-            endpoint.breaker.openings, endpoint.breaker.openUntil?.millisecondsSinceEpoch,
-            endpoint.failingSince?.millisecondsSinceEpoch, endpoint.lastSuccessAt?.millisecondsSinceEpoch, endpoint.version,
-            endpoint.createdAt.millisecondsSinceEpoch, endpoint.updatedAt.millisecondsSinceEpoch, settings.breakerThreshold,
-        ] as [(any DatabaseValueConvertible)?]))
+        ).execute(
+            arguments: StatementArguments(
+                [
+                    endpoint.id, settings.uid, settings.url, settings.description, text(settings.eventTypes),
+                    text(settings.headers),
+                    text(settings.metadata), endpoint.state.name, endpoint.state.reason?.rawValue,
+                    settings.timeoutMilliseconds,
+                    settings.maximumInFlight, settings.throttlePerSecond, settings.ordering.rawValue,
+                    settings.onExhausted.rawValue,
+                    text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey,
+                    settings.signs.rawValue,
+                    endpoint.sendsOrigin, endpoint.holdUntil?.millisecondsSinceEpoch, endpoint.breaker.failures,
+                    endpoint.breaker.openings, endpoint.breaker.openUntil?.millisecondsSinceEpoch,
+                    endpoint.failingSince?.millisecondsSinceEpoch, endpoint.lastSuccessAt?.millisecondsSinceEpoch,
+                    endpoint.version,
+                    endpoint.createdAt.millisecondsSinceEpoch, endpoint.updatedAt.millisecondsSinceEpoch,
+                    settings.breakerThreshold,
+                ] as [(any DatabaseValueConvertible)?]
+            )
+        )
     }
 
     /// Writes settings and state.
@@ -65,14 +79,21 @@ struct EndpointTable {
                     version = ?, updated_at = ?, breaker_threshold = ?
                 WHERE id = ?
                 """
-        ).execute(arguments: StatementArguments([
-            settings.uid, settings.url, settings.description, text(settings.eventTypes), text(settings.headers),
-            text(settings.metadata), endpoint.state.name, endpoint.state.reason?.rawValue, settings.timeoutMilliseconds,
-            settings.maximumInFlight, settings.throttlePerSecond, settings.ordering.rawValue, settings.onExhausted.rawValue,
-            text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey, settings.signs.rawValue,
-            endpoint.sendsOrigin, endpoint.version, endpoint.updatedAt.millisecondsSinceEpoch,
-            settings.breakerThreshold, endpoint.id,
-        ] as [(any DatabaseValueConvertible)?]))
+        ).execute(
+            arguments: StatementArguments(
+                [
+                    settings.uid, settings.url, settings.description, text(settings.eventTypes), text(settings.headers),
+                    text(settings.metadata), endpoint.state.name, endpoint.state.reason?.rawValue,
+                    settings.timeoutMilliseconds,
+                    settings.maximumInFlight, settings.throttlePerSecond, settings.ordering.rawValue,
+                    settings.onExhausted.rawValue,
+                    text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey,
+                    settings.signs.rawValue,
+                    endpoint.sendsOrigin, endpoint.version, endpoint.updatedAt.millisecondsSinceEpoch,
+                    settings.breakerThreshold, endpoint.id,
+                ] as [(any DatabaseValueConvertible)?]
+            )
+        )
         try updateHealth(endpoint)
     }
 
@@ -92,7 +113,13 @@ struct EndpointTable {
 
     // MARK: Journal
 
-    func journal(_ endpoint: WebhookEndpoint, action: String, actor: String, detail: String = "", at now: Timestamp) throws {
+    func journal(
+        _ endpoint: WebhookEndpoint,
+        action: String,
+        actor: String,
+        detail: String = "",
+        at now: Timestamp
+    ) throws {
         try db.cachedStatement(
             sql: """
                 INSERT INTO webhook_endpoint_journal (endpoint_id, version, action, state, reason, actor, detail, at)
@@ -110,11 +137,19 @@ struct EndpointTable {
                 sql: """
                     SELECT version, action, state, reason, actor, detail, at FROM webhook_endpoint_journal
                     WHERE endpoint_id = ? ORDER BY version DESC LIMIT ?
-                    """), arguments: [id, limit]
+                    """
+            ),
+            arguments: [id, limit]
         ).map {
             EndpointJournalEntry(
-                version: $0[0], action: $0[1], state: $0[2], reason: $0[3], actor: $0[4], detail: $0[5],
-                at: Timestamp(millisecondsSinceEpoch: $0[6]))
+                version: $0[0],
+                action: $0[1],
+                state: $0[2],
+                reason: $0[3],
+                actor: $0[4],
+                detail: $0[5],
+                at: Timestamp(millisecondsSinceEpoch: $0[6])
+            )
         }
     }
 
@@ -127,12 +162,19 @@ struct EndpointTable {
                 sql: """
                     SELECT number, secret, created_at, expires_at FROM webhook_secrets
                     WHERE endpoint_id = ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY number DESC LIMIT 16
-                    """), arguments: [id, now.millisecondsSinceEpoch]
+                    """
+            ),
+            arguments: [id, now.millisecondsSinceEpoch]
         ).map { row in
-            guard let secret = try? WebhookSecret(row[1] as String) else { throw CorruptWebhookRow(table: "webhook_secrets") }
+            guard let secret = try? WebhookSecret(row[1] as String) else {
+                throw CorruptWebhookRow(table: "webhook_secrets")
+            }
             return EndpointSecret(
-                number: row[0], secret: secret, createdAt: Timestamp(millisecondsSinceEpoch: row[2]),
-                expiresAt: (row[3] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)))
+                number: row[0],
+                secret: secret,
+                createdAt: Timestamp(millisecondsSinceEpoch: row[2]),
+                expiresAt: (row[3] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:))
+            )
         }
     }
 
@@ -142,7 +184,8 @@ struct EndpointTable {
             .execute(arguments: [id, now.millisecondsSinceEpoch])
         if let previousUntil {
             if previousUntil <= now {
-                try db.cachedStatement(sql: "DELETE FROM webhook_secrets WHERE endpoint_id = ?").execute(arguments: [id])
+                try db.cachedStatement(sql: "DELETE FROM webhook_secrets WHERE endpoint_id = ?").execute(arguments: [id]
+                )
             } else {
                 try db.cachedStatement(
                     sql: "UPDATE webhook_secrets SET expires_at = ? WHERE endpoint_id = ? AND expires_at IS NULL"
@@ -184,10 +227,19 @@ struct EndpointTable {
         settings.breakerThreshold = row[28]
         func time(_ index: Int) -> Timestamp? { (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)) }
         return WebhookEndpoint(
-            id: row[0], settings: settings, state: state, holdUntil: time(19),
-            breaker: Breaker(failures: row[20], openings: row[21], openUntil: time(22)), failingSince: time(23),
-            lastSuccessAt: time(24), version: row[25], createdAt: Timestamp(millisecondsSinceEpoch: row[26]),
-            updatedAt: Timestamp(millisecondsSinceEpoch: row[27]), sendsOrigin: row[18], signingKey: row[16])
+            id: row[0],
+            settings: settings,
+            state: state,
+            holdUntil: time(19),
+            breaker: Breaker(failures: row[20], openings: row[21], openUntil: time(22)),
+            failingSince: time(23),
+            lastSuccessAt: time(24),
+            version: row[25],
+            createdAt: Timestamp(millisecondsSinceEpoch: row[26]),
+            updatedAt: Timestamp(millisecondsSinceEpoch: row[27]),
+            sendsOrigin: row[18],
+            signingKey: row[16]
+        )
     }
 
     private func text(_ value: some Encodable) -> String {

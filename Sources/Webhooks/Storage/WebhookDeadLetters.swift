@@ -32,12 +32,18 @@ struct WebhookDeadLetters {
                 ON CONFLICT (id) DO UPDATE SET state = 'held', state_changed_at = excluded.state_changed_at, state_reason = NULL,
                     code = excluded.code, error = excluded.error, attempts = excluded.attempts, failed_at = excluded.failed_at
                 """
-        ).execute(arguments: StatementArguments([
-            Self.id(of: delivery), "webhook:" + endpoint.id, endpoint.settings.url, message.id, message.type, message.subject,
-            message.traceparent, code, error, attempts, (delivery.firstFailedAt ?? now).millisecondsSinceEpoch,
-            now.millisecondsSinceEpoch, Data(StrictJSON.encode(headers)), Data(message.body), now.millisecondsSinceEpoch,
-            now.millisecondsSinceEpoch,
-        ] as [(any DatabaseValueConvertible)?]))
+        ).execute(
+            arguments: StatementArguments(
+                [
+                    Self.id(of: delivery), "webhook:" + endpoint.id, endpoint.settings.url, message.id, message.type,
+                    message.subject,
+                    message.traceparent, code, error, attempts, (delivery.firstFailedAt ?? now).millisecondsSinceEpoch,
+                    now.millisecondsSinceEpoch, Data(StrictJSON.encode(headers)), Data(message.body),
+                    now.millisecondsSinceEpoch,
+                    now.millisecondsSinceEpoch,
+                ] as [(any DatabaseValueConvertible)?]
+            )
+        )
     }
 
     /// Notes that a held letter's delivery is on its way again.

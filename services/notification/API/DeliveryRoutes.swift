@@ -24,14 +24,14 @@ extension WebhookRoutes {
                 .object([
                     "items": .array(deliveries.prefix(limit).map { .object(WebhookDocuments.delivery($0)) }),
                     "next": WebhookDocuments.text(next),
-                ]))
+                ])
+            )
         }
         router.get("/operator/webhooks/deliveries/{id}") { _, context in
             guard let (delivery, message, attempts) = try await queries.delivery(try identifier(context)) else {
                 throw Self.unknown
             }
             var object = WebhookDocuments.delivery(delivery)
-            object["subject"] = WebhookDocuments.text(message?.subject)
             object["sequence"] = WebhookDocuments.integer(message?.sequence)
             object["body"] = WebhookDocuments.text(message.map { String(decoding: $0.body, as: UTF8.self) })
             object["attemptLog"] = .array(attempts.map(WebhookDocuments.attempt))
@@ -63,7 +63,8 @@ extension WebhookRoutes {
             guard let state = Delivery.State(rawValue: name) else {
                 throw Problem.badRequest(
                     "state-invalid",
-                    "The state is one of " + Delivery.State.allCases.map(\.rawValue).joined(separator: ", ") + ".")
+                    "The state is one of " + Delivery.State.allCases.map(\.rawValue).joined(separator: ", ") + "."
+                )
             }
             filter.state = state
         }

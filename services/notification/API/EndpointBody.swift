@@ -50,8 +50,10 @@ struct EndpointBody: Decodable, Sendable {
             return try WebhookSecret(text)
         } catch {
             throw Problem.unprocessable(
-                "secret-invalid", error.description,
-                fields: [Problem.Field(path: "secret", code: "secret-invalid", detail: error.description)])
+                "secret-invalid",
+                error.description,
+                fields: [Problem.Field(path: "secret", code: "secret-invalid", detail: error.description)]
+            )
         }
     }
 
@@ -62,7 +64,10 @@ struct EndpointBody: Decodable, Sendable {
         if let value = Value(rawValue: text) { return value }
         let detail = "\(path) is one of " + Value.allCases.map(\.rawValue).joined(separator: ", ") + "."
         throw Problem.unprocessable(
-            "invalid-value", detail, fields: [Problem.Field(path: path, code: "invalid-value", detail: detail)])
+            "invalid-value",
+            detail,
+            fields: [Problem.Field(path: path, code: "invalid-value", detail: detail)]
+        )
     }
 }
 

@@ -8,12 +8,14 @@ enum WebhookDocuments {
         let settings = endpoint.settings
         return [
             "id": .string(endpoint.id), "uid": text(settings.uid), "url": .string(settings.url),
-            "description": .string(settings.description), "eventTypes": .array(settings.eventTypes.map(JSONValue.string)),
+            "description": .string(settings.description),
+            "eventTypes": .array(settings.eventTypes.map(JSONValue.string)),
             "state": .string(endpoint.state.name), "reason": text(endpoint.state.reason?.rawValue),
             // Often credentials: only their names are shown.
             "headers": .object(JSONObject(settings.headers.keys.sorted().map { JSONMember($0, "…") })),
             "metadata": .object(
-                JSONObject(settings.metadata.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value)) })),
+                JSONObject(settings.metadata.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value)) })
+            ),
             "timeoutMs": integer(settings.timeoutMilliseconds), "maxInFlight": integer(settings.maximumInFlight),
             "throttlePerSecond": integer(settings.throttlePerSecond), "ordering": .string(settings.ordering.rawValue),
             "onExhausted": .string(settings.onExhausted.rawValue),
@@ -22,16 +24,20 @@ enum WebhookDocuments {
             "signs": .string(settings.signs.rawValue), "publicKey": text(endpoint.publicKey?.description),
             "breakerThreshold": integer(settings.breakerThreshold),
             "breaker": .string(endpoint.breaker.name(at: now)), "breakerUntil": time(endpoint.breaker.openUntil),
-            "holdUntil": time(endpoint.holdUntil.flatMap { $0 > now ? $0 : nil }), "failingSince": time(endpoint.failingSince),
+            "holdUntil": time(endpoint.holdUntil.flatMap { $0 > now ? $0 : nil }),
+            "failingSince": time(endpoint.failingSince),
             "lastSuccessAt": time(endpoint.lastSuccessAt), "inFlight": integer(inFlight),
-            "version": .integer(endpoint.version), "createdAt": time(endpoint.createdAt), "updatedAt": time(endpoint.updatedAt),
+            "version": .integer(endpoint.version), "createdAt": time(endpoint.createdAt),
+            "updatedAt": time(endpoint.updatedAt),
         ]
     }
 
     static func delivery(_ delivery: Delivery) -> JSONObject {
         [
-            "id": .string(delivery.id), "webhookId": .string(delivery.messageID), "endpointId": .string(delivery.endpointID),
-            "type": .string(delivery.type), "state": .string(delivery.state.rawValue),
+            "id": .string(delivery.id), "webhookId": .string(delivery.messageID),
+            "endpointId": .string(delivery.endpointID),
+            "type": .string(delivery.type), "subject": .string(delivery.subject),
+            "state": .string(delivery.state.rawValue),
             "trigger": .string(delivery.trigger.rawValue), "attempts": integer(delivery.attempts),
             "failures": integer(delivery.failures), "lastStatus": integer(delivery.lastStatus),
             "lastCode": text(delivery.lastCode), "reason": text(delivery.reason),
@@ -46,7 +52,8 @@ enum WebhookDocuments {
             "id": .string(attempt.id), "number": integer(attempt.number), "trigger": .string(attempt.trigger.rawValue),
             "state": .string(attempt.state), "startedAt": time(attempt.startedAt), "endedAt": time(attempt.endedAt),
             "url": .string(attempt.url), "address": text(attempt.address), "status": integer(attempt.status),
-            "code": text(attempt.code), "detail": text(attempt.detail), "requestHeaders": parsed(attempt.requestHeaders),
+            "code": text(attempt.code), "detail": text(attempt.detail),
+            "requestHeaders": parsed(attempt.requestHeaders),
             "responseHeaders": attempt.responseHeaders.map(parsed) ?? .null,
             "responseBody": attempt.responseBody.map { .string(String(decoding: $0, as: UTF8.self)) } ?? .null,
             "responseTruncated": .bool(attempt.isTruncated), "resolveUs": integer(attempt.timings.resolve),

@@ -1,12 +1,12 @@
 import DurableStore
 public import HTTPKit
 import HTTPTypes
-import Logging
-import Telemetry
 public import Hummingbird
+import Logging
 import Messaging
 import NotificationCore
 import StrictJSON
+import Telemetry
 import Webhooks
 
 /// Endpoints and deliveries for operators.
@@ -60,7 +60,10 @@ public struct WebhookRoutes: Sendable {
             var object = document(endpoint)
             object["secret"] = .string(key.text)
             return JSONResponse.make(
-                .object(object), status: .created, headers: [.location: "/operator/webhooks/endpoints/\(endpoint.id)"])
+                .object(object),
+                status: .created,
+                headers: [.location: "/operator/webhooks/endpoints/\(endpoint.id)"]
+            )
         }
         router.get("/operator/webhooks/endpoints") { request, _ in
             let (cursor, limit) = try page(request)
@@ -70,7 +73,8 @@ public struct WebhookRoutes: Sendable {
                 .object([
                     "items": .array(endpoints.prefix(limit).map { .object(document($0)) }),
                     "next": WebhookDocuments.text(next),
-                ]))
+                ])
+            )
         }
         router.get("/operator/webhooks/endpoints/{id}") { _, context in
             JSONResponse.make(.object(document(try await endpoint(context))))
@@ -104,9 +108,12 @@ public struct WebhookRoutes: Sendable {
                                 "secret": .string($0.secret.text), "createdAt": WebhookDocuments.time($0.createdAt),
                                 "expiresAt": WebhookDocuments.time($0.expiresAt),
                             ])
-                        }),
+                        }
+                    ),
                     "publicKey": WebhookDocuments.text(endpoint.publicKey?.description),
-                ]), headers: [.cacheControl: "no-store"])
+                ]),
+                headers: [.cacheControl: "no-store"]
+            )
         }
         router.get("/operator/webhooks/endpoints/{id}/journal") { _, context in
             let entries = try await queries.journal(of: try await endpoint(context).id)
@@ -115,12 +122,15 @@ public struct WebhookRoutes: Sendable {
                     "items": .array(
                         entries.map {
                             .object([
-                                "version": .integer($0.version), "action": .string($0.action), "state": .string($0.state),
+                                "version": .integer($0.version), "action": .string($0.action),
+                                "state": .string($0.state),
                                 "reason": WebhookDocuments.text($0.reason), "actor": .string($0.actor),
                                 "detail": .string($0.detail), "at": WebhookDocuments.time($0.at),
                             ])
-                        })
-                ]))
+                        }
+                    )
+                ])
+            )
         }
     }
 
@@ -150,7 +160,9 @@ public struct WebhookRoutes: Sendable {
             return JSONResponse.make(
                 .object([
                     "id": .string(id), "secret": .string(key.text), "previousExpiresAt": WebhookDocuments.time(until),
-                ]), headers: [.cacheControl: "no-store"])
+                ]),
+                headers: [.cacheControl: "no-store"]
+            )
         }
         router.post("/operator/webhooks/endpoints/{id}/test") { request, context in
             let body = try await JSONRequest.read(TestBody.self, from: request)
@@ -164,8 +176,16 @@ public struct WebhookRoutes: Sendable {
                 try administration.test(
                     id,
                     WebhookEvent(
-                        id: tx.newID(), source: "/waybill/notification", type: type, subject: ExampleEvents.subject,
-                        time: tx.now, traceparent: trace, data: value), in: tx)
+                        id: tx.newID(),
+                        source: "/waybill/notification",
+                        type: type,
+                        subject: ExampleEvents.subject,
+                        time: tx.now,
+                        traceparent: trace,
+                        data: value
+                    ),
+                    in: tx
+                )
             }
             return JSONResponse.make(.object(WebhookDocuments.delivery(delivery)), status: .accepted)
         }
@@ -175,7 +195,9 @@ public struct WebhookRoutes: Sendable {
 
     func exampleType(_ text: String?) throws(Problem) -> String {
         let pattern = EventCatalog.pattern(text ?? "order.completed")
-        if let type = EventCatalog.types.first(where: { EventTypePattern(pattern)?.matches($0) ?? false }) { return type }
+        if let type = EventCatalog.types.first(where: { EventTypePattern(pattern)?.matches($0) ?? false }) {
+            return type
+        }
         throw Problem.unprocessable("unknown-event-type", "There is no event type \(text ?? "").")
     }
 
@@ -210,8 +232,10 @@ public struct WebhookRoutes: Sendable {
             case .conflict(let code, let sentence): throw Problem.conflict(code, sentence)
             case .invalid(let faults):
                 throw Problem.unprocessable(
-                    faults.first?.code ?? "invalid-value", faults.first?.description ?? "",
-                    fields: faults.map { Problem.Field(path: $0.path, code: $0.code, detail: $0.description) })
+                    faults.first?.code ?? "invalid-value",
+                    faults.first?.description ?? "",
+                    fields: faults.map { Problem.Field(path: $0.path, code: $0.code, detail: $0.description) }
+                )
             }
         }
     }

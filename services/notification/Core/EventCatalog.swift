@@ -7,7 +7,8 @@ public enum EventCatalog {
 
     /// All event types, in the order in which lists show them.
     public static let types: [String] =
-        OrderStatus.allCases.map(OrderEvent.messageType(for:)) + PaymentEvent.Kind.allCases.map(PaymentEvent.messageType(for:))
+        OrderStatus.allCases.map(OrderEvent.messageType(for:))
+        + PaymentEvent.Kind.allCases.map(PaymentEvent.messageType(for:))
         + ReservationEvent.Kind.allCases.map(ReservationEvent.messageType(for:)) + [StockAdjusted.messageType]
 
     private static let prefix = "waybill."

@@ -16,16 +16,24 @@ public enum ExampleEvents {
         if let status = OrderStatus.allCases.first(where: { OrderEvent.messageType(for: $0) == type }) {
             return try PayloadCodec.encode(
                 OrderEvent(
-                    orderID: order, customerID: customer, status: status, previousStatus: nil,
-                    lines: [OrderLine(sku: sku, quantity: quantity, unitPrice: price)], total: total, reason: nil,
-                    placedAt: "2026-01-02T03:04:05.678Z"))
+                    orderID: order,
+                    customerID: customer,
+                    status: status,
+                    previousStatus: nil,
+                    lines: [OrderLine(sku: sku, quantity: quantity, unitPrice: price)],
+                    total: total,
+                    reason: nil,
+                    placedAt: "2026-01-02T03:04:05.678Z"
+                )
+            )
         }
         if let kind = PaymentEvent.Kind.allCases.first(where: { PaymentEvent.messageType(for: $0) == type }) {
             return try PayloadCodec.encode(PaymentEvent(orderID: order, paymentID: payment, kind: kind, amount: total))
         }
         if let kind = ReservationEvent.Kind.allCases.first(where: { ReservationEvent.messageType(for: $0) == type }) {
             return try PayloadCodec.encode(
-                ReservationEvent(orderID: order, kind: kind, items: [OrderedItem(sku: sku, quantity: quantity)]))
+                ReservationEvent(orderID: order, kind: kind, items: [OrderedItem(sku: sku, quantity: quantity)])
+            )
         }
         guard type == StockAdjusted.messageType else { return nil }
         return try PayloadCodec.encode(StockAdjusted(sku: sku, onHand: 10, change: 2))

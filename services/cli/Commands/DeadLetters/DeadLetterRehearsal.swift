@@ -19,14 +19,14 @@ enum DeadLetterRehearsal {
         let session = Session()
         var lines: [JSONValue] = []
         for service in try choice.services() {
-            var cursor: JSONValue?
+            var cursor: String?
             repeat {
                 var body: JSONObject = ["filter": try choice.object(), "limit": 100]
-                if let cursor { body["cursor"] = cursor }
+                if let cursor { body["cursor"] = .string(cursor) }
                 let path = "/operator/dead-letters/rehearse"
                 let page = try await session.operatorJSON("POST", service, path, body: .object(body))
                 lines += (page["items"]?.arrayValue ?? []).map { DeadLetterOutput.with(service, $0) }
-                cursor = page["next"].flatMap { $0.isNull ? nil : $0 }
+                cursor = page["next"]?.stringValue
             } while cursor != nil
         }
         await session.close()

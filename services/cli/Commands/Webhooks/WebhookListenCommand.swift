@@ -99,7 +99,7 @@ struct WebhookListenCommand: AsyncParsableCommand {
         guard secret == nil else { return nil }
         let session = Session()
         var body: JSONObject = [
-            "url": .string("http://127.0.0.1:\(port)/"), "description": "waybill webhook listen",
+            "url": .string("http://127.0.0.1:\(port)/"), "description": "waybill webhook listen", "breakerThreshold": 0,
             "scheduleMs": .array([500, 1000, 2000, 5000, 10_000].map { .integer($0) }),
         ]
         if !events.isEmpty { body["eventTypes"] = .array(events.map(JSONValue.string)) }
