@@ -3,11 +3,15 @@
 #
 #   scripts/conformance-kafka.sh [--tier quick|1|2|3|all] [--server PATH] [--work DIR] [--only "0012 0030"] [--bootstrap HOST:PORT]
 #
-# The suite is fetched and built once into the work directory (default .build/conformance-kafka). Each test runs in a
-# process of its own with a time limit. A test that prints PASSED after 0.000 s did not run anything and counts as failed.
+# The suite is fetched and built once into the work directory (default .build/conformance-kafka); what building it needs is
+# installed, and apt's own sources say where Debian 12's source packages are. Each test runs in a process of its own with a
+# time limit. A test that prints PASSED after 0.000 s did not run anything and counts as failed.
 # Exit code: 0 all passed, 1 some failed, 2 it could not be carried out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/lib/common.sh
+# shellcheck source=/dev/null
+. scripts/lib/packages.sh
 
 tier=1 server="" work=".build/conformance-kafka" only="" bootstrap=""
 while [ $# -gt 0 ]; do
@@ -17,7 +21,7 @@ while [ $# -gt 0 ]; do
         --work) work="$2"; shift 2 ;;
         --only) only="$2"; shift 2 ;;
         --bootstrap) bootstrap="$2"; shift 2 ;;
-        -h | --help) sed -n '2,9p' "$0"; exit 0 ;;
+        -h | --help) sed -n '2,10p' "$0"; exit 0 ;;
         *) echo "conformance-kafka: unknown option $1" >&2; exit 2 ;;
     esac
 done
@@ -44,23 +48,41 @@ esac
 mkdir -p "$work"
 work="$(cd "$work" && pwd)"
 
+could_not() {
+    echo "conformance-kafka: $1" >&2
+    exit 2
+}
+
+# The line that gives apt Debian 12's source packages, from the place where this machine has its own packages from.
+source_line() {
+    local keyring=/usr/share/keyrings/debian-archive-keyring.gpg place
+    # shellcheck disable=SC2016  # apt fills these in
+    place="$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
+        'Created-By: Packages' 'Release: bookworm' 'Component: main' 2> /dev/null | head -1)"
+    if [ -z "$place" ]; then return; fi
+    if [ -r "$keyring" ]; then echo "deb-src [signed-by=$keyring] $place"; else echo "deb-src $place"; fi
+}
+
 fetch_and_build() {
-    [ -x "$work/suite/tests/test-runner" ] && return
+    if [ -x "$work/suite/tests/test-runner" ]; then return; fi
+    ensure_packages gcc g++ make zlib1g-dev
+    local line
+    line="$(source_line)"
+    [ -n "$line" ] || could_not "the suite comes with Debian 12's source package of librdkafka 2.0.2, and this machine's apt sources do not have Debian 12 (bookworm)."
     echo "Fetching the source package of librdkafka 2.0.2"
-    mkdir -p "$work/lists/partial" "$work/suite"
-    echo 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main' \
-        > "$work/sources.list"
+    rm -rf "$work/suite" "$work/lists" "$work/cache"
+    mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/suite"
+    echo "$line" > "$work/sources.list"
     # Lists of our own: the system's package sources stay as they are.
     local options=(-o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
         -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o "Debug::NoLocking=1" -o "APT::Sandbox::User=$(id -un)")
-    mkdir -p "$work/cache/archives/partial"
-    (cd "$work" && apt-get "${options[@]}" update && apt-get "${options[@]}" source --download-only librdkafka) \
-        > "$work/fetch.log" 2>&1 || { echo "conformance-kafka: could not fetch it, see $work/fetch.log" >&2; exit 2; }
+    (cd "$work" && apt-get "${options[@]}" update && apt-get "${options[@]}" source --download-only librdkafka=2.0.2-1) \
+        > "$work/fetch.log" 2>&1 || could_not "the source package of librdkafka 2.0.2 could not be fetched from '$line'; see $work/fetch.log."
     tar xzf "$work"/librdkafka_2.0.2.orig.tar.gz -C "$work/suite" --strip-components=1
-    echo "Building the suite (about 90 s)"
+    echo "Building the suite (about 90 s on two cores)"
     (cd "$work/suite" && ./configure --disable-ssl --disable-gssapi --disable-curl --disable-lz4-ext \
         && make -j"$(nproc)" libs && make -C tests -j"$(nproc)" build) \
-        > "$work/build.log" 2>&1 || { echo "conformance-kafka: could not build it, see $work/build.log" >&2; exit 2; }
+        > "$work/build.log" 2>&1 || could_not "the suite could not be built; see $work/build.log."
 }
 
 server_pid=""
@@ -79,7 +101,7 @@ start_server() {
             if [ -x "$candidate" ]; then server="$candidate"; break; fi
         done
     fi
-    [ -x "${server:-}" ] || { echo "conformance-kafka: build event-log first, or give --server" >&2; exit 2; }
+    [ -x "${server:-}" ] || could_not "build event-log first, or give --server"
     rm -rf "$work/data" "$work/server.log"
     touch "$work/server.log"
     "$server" serve --data-dir "$work/data" --listen 127.0.0.1:0 --default-partitions 4 --clamp-replication-factor \
@@ -93,7 +115,7 @@ start_server() {
         kill -0 "$server_pid" 2>/dev/null || break
         sleep 0.1
     done
-    [ -n "$port" ] || { echo "conformance-kafka: the server did not start, see $work/server.log" >&2; exit 2; }
+    [ -n "$port" ] || could_not "the server did not start, see $work/server.log"
     bootstrap="127.0.0.1:$port"
 }
 

@@ -3,13 +3,14 @@
 #
 # usage: scripts/test.sh [stage…] [--filter REGEX] [--verbose]
 #
-#   all        everything but tsan (the default)
-#   format     swift format lint, and shellcheck of the scripts
-#   imports    the rules about imports and words (scripts/check-imports.sh)
-#   unit       tests without a broker
-#   component  unit tests and those that need RabbitMQ and the event log
-#   e2e        the whole system: tests of Tests/EndToEndTests and scripts/e2e, on a release build
-#   tsan       unit and component tests under the thread sanitizer
+#   all          everything but tsan (the default)
+#   format       swift format lint, and shellcheck of the scripts
+#   imports      the rules about imports and words (scripts/check-imports.sh)
+#   unit         tests without a broker
+#   component    unit tests and those that need RabbitMQ and the event log
+#   conformance  librdkafka's own test suite on the event log, the quick part of it (scripts/conformance-kafka.sh)
+#   e2e          the whole system: tests of Tests/EndToEndTests and scripts/e2e, on a release build
+#   tsan         unit and component tests under the thread sanitizer
 #
 #   --filter REGEX   only the tests whose name matches
 #   --verbose        the whole output instead of a line of progress
@@ -30,8 +31,8 @@ unset AMQP_URL KAFKA_BOOTSTRAP_SERVERS RABBITMQ_MANAGEMENT_URL WAYBILL_RUN_DIR W
 stages=() filter='' verbose=no
 while [ $# -gt 0 ]; do
     case $1 in
-        all) stages+=(format imports component e2e) ;;
-        format | imports | unit | component | e2e | tsan) stages+=("$1") ;;
+        all) stages+=(format imports component conformance e2e) ;;
+        format | imports | unit | component | conformance | e2e | tsan) stages+=("$1") ;;
         --filter)
             [ $# -ge 2 ] || usage_error "--filter needs a pattern."
             filter=$2
@@ -46,7 +47,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ "${#stages[@]}" -gt 0 ] || stages=(format imports component e2e)
+[ "${#stages[@]}" -gt 0 ] || stages=(format imports component conformance e2e)
 
 logs=$root/.build/test-logs
 mkdir -p "$logs"
@@ -238,6 +239,15 @@ sanitized_tests() {
     TSAN_OPTIONS="suppressions=$root/scripts/lib/tsan.supp halt_on_error=0" run_targets tsan "${options[@]}"
 }
 
+# The source package of librdkafka carries its test suite; fetched and built on the first run, in .build.
+conformance_tests() {
+    local log=$logs/conformance.log code=0
+    "$root/scripts/conformance-kafka.sh" --tier quick --server "$root/.build/debug/event-log" >"$log" 2>&1 || code=$?
+    [ "$code" -eq 0 ] || tail -n 20 "$log" >&2
+    tail -n 1 "$log" >"$logs/figures"
+    return "$code"
+}
+
 build_release() {
     build_products "$logs/build-release.log" release
 }
@@ -283,7 +293,7 @@ ensure_built() {
 
 for stage in "${stages[@]}"; do
     case $stage in
-        unit | component | e2e | tsan)
+        unit | component | conformance | e2e | tsan)
             ensure_built
             if [ "$built" = no ]; then
                 skip_stage "$stage" 'does not build'
@@ -302,6 +312,7 @@ for stage in "${stages[@]}"; do
                 skip_stage component 'brokers did not start'
             fi
             ;;
+        conformance) run_stage 'conformance (Kafka)' conformance_tests ;;
         tsan)
             if start_brokers "$root/.build/debug"; then
                 run_stage 'thread sanitizer' sanitized_tests

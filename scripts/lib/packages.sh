@@ -14,6 +14,7 @@ package_reason() {
         kcat) printf 'a Kafka client that is not ours, for the tests' ;;
         sqlite3) printf 'looks into databases, for the tests' ;;
         jq) printf 'reads JSON in the tests' ;;
+        gcc | g++ | make) printf 'builds the test suite of a C library' ;;
         shellcheck) printf 'checks the scripts' ;;
         *) printf 'needed' ;;
     esac
