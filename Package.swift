@@ -234,8 +234,8 @@ let testTargets: [Target] = [
     tests(
         "ServiceKit",
         [
-            "ServiceKit", "HTTPKit", "DurableStore", "Messaging", "StrictJSON", "KitTestSupport", hummingbird,
-            hummingbirdTesting, httpTypes, nioCore, grdb, configuration,
+            "ServiceKit", "HTTPKit", "DurableStore", "Kafka", "Messaging", "StrictJSON", "KitTestSupport", hummingbird,
+            hummingbirdTesting, httpTypes, nioCore, grdb, configuration, logging,
         ]
     ),
     tests("RabbitMQ", ["RabbitMQ", logging]),

@@ -153,6 +153,57 @@ import Testing
         #expect(try await store.deadLetters().map(\.messageID) == ["poison"], "D1, step \(step)")
     }
 
+    /// A key that is parked and freed again, with a failure at every step: in order, each once, nothing skipped.
+    @Test func everyStepOfParkingAKey() async throws {
+        let log = (0..<8).map { record("r\($0)", offset: Int64($0), subject: $0 % 2 == 0 ? "held" : "free") }
+        for step in 1... {
+            let database = try TemporaryDatabase()
+            let point = FailurePoint(at: step)
+            let clock = ManualClock()
+            for life in 0..<2 {
+                let store = try makeStore(database.path, clock: clock) { _ in
+                    if life == 0, point.isHit() { throw ioError }
+                }
+                let isDown = Mutex(true)
+                let handler = EffectHandler(lateFailures: { envelope in
+                    guard envelope.subject == "held", isDown.withLock({ $0 }) else { return nil }
+                    return Failure(.retryable, code: "down", "Down.")
+                })
+                let processor = EventProcessor(store: store, consumer: "reader", handler: handler)
+                for start in stride(from: 0, to: log.count, by: 3) where store.failure == nil {
+                    let next = try await EventProcessor.startOffsets(consumer: "reader", in: store).first?.offset ?? 0
+                    let batch = log[start..<min(start + 3, log.count)].filter { message in
+                        guard case .record(_, _, let offset) = message.source else { return false }
+                        return offset >= next
+                    }
+                    if !batch.isEmpty { _ = await processor.process(Array(batch)) }
+                }
+                isDown.withLock { $0 = false }
+                clock.advance(by: .seconds(60))
+                while store.failure == nil, (try? await ParkedRecordRunner(processor).retryNext()) == true {}
+                await store.close()
+                let after = try makeStore(database.path, clock: clock)
+                let done = try await EventProcessor.startOffsets(consumer: "reader", in: after).first?.offset ?? 0
+                let accounted = try await after.count(
+                    "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM parked_records)"
+                )
+                #expect(Int(done) == accounted, "step \(step)")
+                for subject in ["held", "free"] {
+                    let effects = try await after.strings(
+                        "SELECT message_id FROM effect WHERE subject = '\(subject)' ORDER BY rowid"
+                    )
+                    #expect(effects == effects.sorted() && Set(effects).count == effects.count, "step \(step)")
+                    if life == 1 { #expect(effects.count == 4, "step \(step)") }
+                }
+                await after.close()
+            }
+            guard point.wasHit else {
+                #expect(step > 8)
+                break
+            }
+        }
+    }
+
     /// The same for records of the log: effects, offsets and dead letters in one transaction.
     @Test func everyStepOfReadingTheLog() async throws {
         let log = (0..<9).map { (index: Int) -> ReceivedMessage in

@@ -5,16 +5,8 @@ import Messaging
 import Testing
 
 @Suite struct EventProcessorTests {
-    private let quick = EventProcessor.Limits(
-        maximumAttempts: 5,
-        triesInPlace: 2,
-        firstPause: .milliseconds(1),
-        longestPause: .milliseconds(1)
-    )
-
     private func processor(
         _ store: DurableStore,
-        limits: EventProcessor.Limits? = nil,
         seen: Recorder<ProcessingObservation>? = nil,
         late: @escaping @Sendable (Envelope) -> (any Error)? = { _ in nil }
     ) -> EventProcessor {
@@ -22,7 +14,6 @@ import Testing
             store: store,
             consumer: "reader",
             handler: EffectHandler(lateFailures: late),
-            limits: limits ?? quick,
             observer: { seen?.add($0) }
         )
     }
@@ -74,50 +65,6 @@ import Testing
         #expect(try await store.count("SELECT count(*) FROM inbox") == 3)
     }
 
-    @Test func aRetryableFailureIsTriedAgainInPlace() async throws {
-        let store = try makeStore()
-        let tries = Recorder<Int>()
-        let processor = processor(store) { envelope in
-            guard envelope.id == "b" else { return nil }
-            tries.add(1)
-            return tries.count < 2 ? Failure(.retryable, code: "wait", "Wait.") : nil
-        }
-        let batch = [record("a", offset: 0), record("b", offset: 1), record("c", offset: 2)]
-        #expect(await processor.process(batch) == Array(repeating: .acknowledge, count: 3))
-        #expect(try await store.strings("SELECT message_id FROM effect ORDER BY rowid") == ["a", "b", "c"])
-        #expect(try await offsets(store) == ["events/0@3"])
-    }
-
-    @Test func itHoldsItsPartitionOnlyAndItsBudgetSurvivesRestarts() async throws {
-        let database = try TemporaryDatabase()
-        let batch = [
-            record("a", offset: 0), record("bad", offset: 1), record("c", offset: 2),
-            record("x", offset: 0, partition: 1),
-        ]
-        let always: @Sendable (Envelope) -> (any Error)? = {
-            $0.id == "bad" ? Failure(.retryable, code: "wait", "Wait.") : nil
-        }
-        for round in 0..<2 {
-            let store = try makeStore(database.path)
-            let verdicts = await processor(store, late: always).process(round == 0 ? batch : Array(batch[1...2]))
-            let open = round == 0 ? Array(verdicts[1...2]) : verdicts
-            if round == 0 { #expect(verdicts[0] == .acknowledge && verdicts[3] == .acknowledge) }
-            for verdict in open {
-                guard case .giveBack(let failure) = verdict else { return #expect(Bool(false)) }
-                #expect(failure.code == "wait")
-            }
-            #expect(try await offsets(store) == ["events/0@1", "events/1@1"])
-            #expect(try await store.count("SELECT attempts FROM consumer_attempts") == (round + 1) * 2)
-            await store.close()
-        }
-        let store = try makeStore(database.path)
-        #expect(await processor(store, late: always).process(Array(batch[1...2])) == [.acknowledge, .acknowledge])
-        #expect(try await store.deadLetters().map(\.attempts) == [5])
-        #expect(try await store.strings("SELECT message_id FROM effect ORDER BY rowid") == ["a", "x", "c"])
-        #expect(try await store.count("SELECT count(*) FROM consumer_attempts") == 0)
-        await store.close()
-    }
-
     @Test func fatalStopsAndKeepsWhatCameBefore() async throws {
         let store = try makeStore()
         let fatal = Failure(.fatal, code: "broken", "Broken.")
@@ -137,7 +84,7 @@ import Testing
             guard case .giveBack(let failure) = verdict else { return #expect(Bool(false)) }
             #expect(failure.failureClass == .interrupted)
         }
-        #expect(try await store.count("SELECT count(*) FROM consumer_attempts") == 0)
+        #expect(try await store.count("SELECT count(*) FROM parked_records") == 0)
     }
 
     @Test func aFailureOfTheStoreCommitsNothingOfTheBatch() async throws {

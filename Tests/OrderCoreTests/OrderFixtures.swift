@@ -37,7 +37,7 @@ enum Fixture {
             .stockReleased, .paymentAuthorized, .paymentDeclined(OrderReason("card-declined")), .paymentCaptured(total),
             .paymentCaptured(Money(minorUnits: 1, currency: .eur)), .paymentFailed(OrderReason("gateway-unresolved")),
             .paymentCancelled, .cancelRequested,
-        ] + OrderDeadline.allCases.map(OrderInput.deadline)
+        ] + OrderDeadline.allCases.map(OrderInput.deadline) + [.republish]
 
     /// Every state, and every stage of a compensation.
     static let states: [OrderState] = {

@@ -10,14 +10,14 @@ import Testing
     /// One row per state; cells in the order of ``Fixture/inputs``:
     /// start, stockReserved, stockRefused, stockCommitted, stockCommitRefused, stockReleased, paymentAuthorized,
     /// paymentDeclined, paymentCaptured, captured with another amount, paymentFailed, paymentCancelled, cancelRequested,
-    /// deadlines stock, payment, confirmation, compensation.
+    /// deadlines stock, payment, confirmation, compensation, republish.
     private static let table: [(OrderState, [String])] = [
         (
             .placed,
             [
                 "awaitingStock: reserve-stock", "unexpected", "unexpected", "unexpected", "unexpected", "unexpected",
                 "unexpected", "unexpected", "unexpected", "unexpected", "unexpected", "unexpected", "notStarted",
-                "unexpected", "unexpected", "unexpected", "unexpected",
+                "unexpected", "unexpected", "unexpected", "unexpected", "unexpected",
             ]
         ),
         (
@@ -26,6 +26,7 @@ import Testing
                 "repeated", "awaitingPayment: authorize-payment", "rejected:", "unexpected", "unexpected", "unexpected",
                 "unexpected", "unexpected", "unexpected", "unexpected", "unexpected", "unexpected",
                 "cancelling: release-stock", "cancelling: release-stock", "repeated", "repeated", "repeated",
+                "awaitingStock: reserve-stock",
             ]
         ),
         (
@@ -36,6 +37,7 @@ import Testing
                 "cancelling: release-stock", "unexpected", "unexpected", "cancelling: release-stock cancel-payment",
                 "unexpected", "cancelling: release-stock cancel-payment", "repeated",
                 "cancelling: release-stock cancel-payment", "repeated", "repeated",
+                "awaitingPayment: authorize-payment",
             ]
         ),
         (
@@ -45,7 +47,7 @@ import Testing
                 "cancelling: release-stock cancel-payment", "confirming: commit-stock",
                 "cancelling: release-stock cancel-payment", "cancelling: release-stock cancel-payment", "unexpected",
                 "cancelling: release-stock cancel-payment", "repeated", "repeated",
-                "cancelling: release-stock cancel-payment", "repeated",
+                "cancelling: release-stock cancel-payment", "repeated", "confirming: capture-payment",
             ]
         ),
         (
@@ -54,7 +56,7 @@ import Testing
                 "repeated", "repeated", "repeated", "completed:", "cancelling: cancel-payment", "unexpected",
                 "repeated",
                 "repeated", "repeated", "repeated", "repeated", "unexpected", "tooLate", "repeated", "repeated",
-                "confirming: commit-stock", "repeated",
+                "confirming: commit-stock", "repeated", "confirming: commit-stock",
             ]
         ),
         (.completed, terminal(cancel: "final(completed)")),
@@ -86,7 +88,12 @@ import Testing
         ),
         (
             cancelling(.outstanding, .outstanding, rounds: 1440),
-            undoing(released: "cancelling:", repaid: "cancelling:", round: "needsOperator:")
+            undoing(
+                released: "cancelling:",
+                repaid: "cancelling:",
+                round: "needsOperator:",
+                again: "cancelling: release-stock cancel-payment"
+            )
         ),
     ]
 
@@ -99,12 +106,13 @@ import Testing
     }
 
     private static func terminal(cancel: String) -> [String] {
-        Array(repeating: "late", count: 12) + [cancel] + Array(repeating: "late", count: 4)
+        Array(repeating: "late", count: 12) + [cancel] + Array(repeating: "late", count: 5)
     }
 
-    private static func undoing(released: String, repaid: String, round: String) -> [String] {
+    /// - Parameter again: what `republish` does: as a round does it, unless it was the last.
+    private static func undoing(released: String, repaid: String, round: String, again: String? = nil) -> [String] {
         Array(repeating: "late", count: 5) + [released] + Array(repeating: "late", count: 5) + [repaid, "repeated"]
-            + ["late", "late", "late", round]
+            + ["late", "late", "late", round, again ?? round]
     }
 
     @Test(arguments: table.indices)

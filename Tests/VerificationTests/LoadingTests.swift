@@ -191,6 +191,9 @@ import Testing
             """
             INSERT INTO order_facts VALUES ('\(order(1))', 3, 'rejected', 2500, 'EUR', 1, 2);
             INSERT INTO consumer_offsets VALUES ('analytics', 'orders', 2, 7), ('another', 'orders', 2, 9);
+            INSERT INTO parked_records (consumer, topic, partition, subject, record_offset, attempts, bytes, parked_at, headers,
+                body) VALUES ('analytics', 'orders', 2, 's', 6, 0, 2, 1, x'5b5d', x''), ('another', 'orders', 2, 's', 6, 0, 2,
+                1, x'5b5d', x'');
             """
         }
         try FileManager.default.createDirectory(atPath: data + "/gateway", withIntermediateDirectories: true)
@@ -244,6 +247,7 @@ import Testing
         #expect(models.tables["order_facts"] == ["\(order(1))|3|rejected|2500|EUR|1|2"])
         #expect(models.tables.count == 6)
         #expect(models.offsets == ["orders/2": 7])
+        #expect(models.parked == ["orders/2@6"])
 
         let unsettled = try loader.unsettled()
         #expect(unsettled.orders == 0)

@@ -52,6 +52,7 @@ public struct OrderService: HostedService {
         }
         parts.deadlines = order.deadlines.passed
         parts.publicRoutes = { OrderRoutes(order).add(to: $0) }
+        parts.operatorRoutes = { OrderOperatorRoutes(order).add(to: $0) }
         return parts
     }
 }

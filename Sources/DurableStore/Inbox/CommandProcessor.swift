@@ -171,7 +171,15 @@ public struct CommandProcessor: MessageProcessor {
 }
 
 extension ProcessingObservation {
-    init(_ message: ReceivedMessage, consumer: String, outcome: Outcome, failure: Failure?, duration: Duration) {
+    /// - Parameter attempt: which attempt this was, where the message itself does not say it.
+    init(
+        _ message: ReceivedMessage,
+        consumer: String,
+        attempt: Int? = nil,
+        outcome: Outcome,
+        failure: Failure?,
+        duration: Duration
+    ) {
         let envelope = try? message.envelope.get()
         self.init(
             consumer: consumer,
@@ -179,7 +187,7 @@ extension ProcessingObservation {
             type: envelope?.type,
             subject: envelope?.subject,
             messageID: envelope?.id,
-            attempt: envelope?.attempt ?? 1,
+            attempt: attempt ?? envelope?.attempt ?? 1,
             outcome: outcome,
             failure: failure,
             duration: duration

@@ -19,13 +19,16 @@ extension DurableStore {
         }
     }
 
-    /// Forgets what a consumer has handled and where it stood, in bounded batches: before it reads everything again.
+    /// Forgets what a consumer has handled, what of it is parked and where it stood, in bounded batches: before it reads everything again.
     public func forgetConsumer(_ consumer: String, batch: Int = 1000) async throws {
         while true {
             let count = try await write { try InboxTable.forget(consumer: consumer, limit: batch, in: $0.db) }
             if count < batch { break }
         }
-        try await write { try OffsetTable.forget(consumer: consumer, in: $0.db) }
+        try await write { transaction in
+            try OffsetTable.forget(consumer: consumer, in: transaction.db)
+            try ParkedTable.forget(consumer: consumer, in: transaction.db)
+        }
     }
 }
 

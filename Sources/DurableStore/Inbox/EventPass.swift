@@ -1,7 +1,6 @@
-import GRDB
 import Messaging
 
-/// One pass over records inside one unit: what was done, what holds its partition.
+/// One pass over records inside one unit: what was done, which keys were parked, what holds its partition.
 struct EventPass: Sendable {
     struct Done: Sendable {
         let index: Int
@@ -10,24 +9,18 @@ struct EventPass: Sendable {
         var duration: Duration = .zero
     }
 
-    struct Held: Sendable {
-        let failure: Failure
-        /// Attempts so far; 0 when none was counted.
-        let attempts: Int
-    }
-
-    let consumer: String
-    let handler: any MessageHandler
+    let trial: RecordTrial
     let limits: EventProcessor.Limits
     private(set) var done: [Done] = []
-    private(set) var held: [OffsetTable.Partition: Held] = [:]
+    private(set) var held: [OffsetTable.Partition: Failure] = [:]
     private(set) var fatal: Failure?
+    private var lot: ParkingLot
     private var next: [OffsetTable.Partition: Int64] = [:]
 
-    init(consumer: String, handler: any MessageHandler, limits: EventProcessor.Limits) {
-        self.consumer = consumer
-        self.handler = handler
+    init(_ trial: RecordTrial, limits: EventProcessor.Limits) {
+        self.trial = trial
         self.limits = limits
+        lot = ParkingLot(limits.parking)
     }
 
     /// Where a message stands in the log; `nil` if it does not come from one.
@@ -37,8 +30,9 @@ struct EventPass: Sendable {
     }
 
     /// - Throws: when the store failed: then nothing of the pass is committed.
-    mutating func run(_ records: [(index: Int, message: ReceivedMessage)], in transaction: Transaction) throws {
-        for (index, message) in records {
+    mutating func run(_ batch: [ReceivedMessage], in transaction: Transaction) throws {
+        lot = try ParkedTable.lot(limits.parking, consumer: trial.consumer, in: transaction.db)
+        for (index, message) in batch.enumerated() {
             let position = Self.position(of: message)
             if let partition = position?.partition, held[partition] != nil { continue }
             guard let result = try handle(message, index, position, in: transaction) else {
@@ -49,7 +43,7 @@ struct EventPass: Sendable {
             if let position { next[position.partition] = position.offset + 1 }
         }
         for (partition, offset) in next {
-            try OffsetTable.set(partition, next: offset, consumer: consumer, in: transaction.db)
+            try OffsetTable.set(partition, next: offset, consumer: trial.consumer, in: transaction.db)
         }
     }
 
@@ -61,120 +55,76 @@ struct EventPass: Sendable {
         in transaction: Transaction
     ) throws -> Done? {
         let start = ContinuousClock.now
-        let envelope: Envelope
-        switch message.envelope {
-        case .success(let readable): envelope = readable
-        case .failure(let fault):
-            return try deadLetter(message, index, nil, Failure(classifying: fault), nil, in: transaction)
-        }
-        do {
-            let outcome = try transaction.savepoint { try apply(envelope, in: transaction) }
-            guard let outcome else {
-                return try deadLetter(message, index, envelope, .messageIDReused, nil, in: transaction)
+        let place = Self.place(of: message, position)
+        if let place {
+            switch lot.turn(of: place.key, bytes: ParkedTable.size(of: message)) {
+            case .now: break
+            case .behind: return try park(message, index, place, after: nil, in: transaction)
+            case .held:
+                if let partition = position?.partition { held[partition] = .parkingFull }
+                return nil
             }
-            return Done(index: index, outcome: outcome, duration: ContinuousClock.now - start)
-        } catch {
-            guard transaction.db.isInsideTransaction, Failure.ofStore(error) == nil else { throw error }
-            return try settle(
-                message,
-                index,
-                envelope,
-                Failure(classifyingStoreError: error),
-                position,
-                in: transaction
-            )
         }
-    }
-
-    /// - Returns: `nil` when the id was used before with other content.
-    private func apply(_ envelope: Envelope, in transaction: Transaction) throws -> ProcessingObservation.Outcome? {
-        switch try InboxTable.claim(envelope, consumer: consumer, at: transaction.now, in: transaction.db) {
-        case .new: break
-        case .duplicate: return .duplicate
-        case .reused: return nil
-        }
-        transaction.group.isNoOperation = false
-        try handler.handle(envelope, in: transaction)
-        guard transaction.group.isNoOperation else { return .handled }
-        try InboxTable.markNoOperation(envelope.id, consumer: consumer, in: transaction.db)
-        return .noOperation
-    }
-
-    private mutating func settle(
-        _ message: ReceivedMessage,
-        _ index: Int,
-        _ envelope: Envelope,
-        _ failure: Failure,
-        _ position: (partition: OffsetTable.Partition, offset: Int64)?,
-        in transaction: Transaction
-    ) throws -> Done? {
-        switch failure.failureClass {
-        case .permanent:
-            try InboxTable.recordRefusal(
-                envelope,
-                consumer: consumer,
-                code: failure.code,
-                at: transaction.now,
-                in: transaction.db
-            )
-            return Done(index: index, outcome: .refused, failure: failure)
-        case .poison:
-            return try deadLetter(message, index, envelope, failure, nil, in: transaction)
-        case .retryable:
-            guard let position else {
-                return try deadLetter(message, index, envelope, failure, nil, in: transaction)
+        // What has no place in the log cannot wait there: it has one attempt.
+        switch try (place == nil ? trial.once : trial).run(message, in: transaction) {
+        case .done(let outcome, let failure):
+            return Done(index: index, outcome: outcome, failure: failure, duration: ContinuousClock.now - start)
+        case .again(let failure):
+            guard let place, lot.hasRoom(for: place.key, bytes: ParkedTable.size(of: message)) else {
+                if let partition = position?.partition { held[partition] = failure }
+                return nil
             }
-            let attempts = try OffsetTable.countFailure(
-                position.partition,
-                offset: position.offset,
-                consumer: consumer,
-                at: transaction.now,
-                in: transaction.db
-            )
-            guard attempts.count < limits.maximumAttempts else {
-                try OffsetTable.clearFailures(position.partition, consumer: consumer, in: transaction.db)
-                return try deadLetter(message, index, envelope, failure, attempts, in: transaction)
-            }
-            held[position.partition] = Held(failure: failure, attempts: attempts.count)
+            return try park(message, index, place, after: failure, in: transaction)
+        case .interrupted(let failure):
+            if let partition = position?.partition { held[partition] = failure }
             return nil
-        case .interrupted:
-            if let position { held[position.partition] = Held(failure: failure, attempts: 0) }
-            return nil
-        case .fatal:
+        case .fatal(let failure):
             fatal = failure
             return nil
         }
     }
 
-    private func deadLetter(
+    private typealias Place = (key: ParkingLot.Key, offset: Int64)
+
+    /// Where a record would wait; `nil` when its envelope does not say what it is about.
+    private static func place(
+        of message: ReceivedMessage,
+        _ position: (partition: OffsetTable.Partition, offset: Int64)?
+    ) -> Place? {
+        guard let position, let envelope = try? message.envelope.get() else { return nil }
+        let partition = position.partition
+        return (
+            ParkingLot.Key(topic: partition.topic, partition: partition.partition, subject: envelope.subject),
+            position.offset
+        )
+    }
+
+    private mutating func park(
         _ message: ReceivedMessage,
         _ index: Int,
-        _ envelope: Envelope?,
-        _ failure: Failure,
-        _ attempts: OffsetTable.Attempts?,
+        _ place: Place,
+        after failure: Failure?,
         in transaction: Transaction
     ) throws -> Done {
-        try DeadLetterTable.insert(
-            DeadLetter(
-                id: DeadLetterForm.identifier(message, consumer: consumer),
-                transport: .kafka,
-                consumer: consumer,
-                source: message.source.description,
-                envelope: envelope,
-                failureClass: failure.failureClass.rawValue,
-                code: failure.code,
-                error: failure.description,
-                attempts: attempts?.count ?? 1,
-                firstFailedAt: attempts?.firstFailedAt ?? transaction.now,
-                failedAt: transaction.now,
-                headers: message.headers,
-                body: message.body,
-                xDeath: nil,
-                previousID: message.header(DeadLetterHeaders.previous),
-                now: transaction.now
-            ),
+        let nextAttemptAt = transaction.now.advanced(by: limits.pause(afterAttempt: 1))
+        try ParkedTable.insert(
+            message,
+            key: place.key,
+            offset: place.offset,
+            failure: failure.map { ($0, nextAttemptAt) },
+            consumer: trial.consumer,
+            at: transaction.now,
             in: transaction.db
         )
-        return Done(index: index, outcome: .deadLettered, failure: failure)
+        lot.park(place.key, bytes: ParkedTable.size(of: message))
+        return Done(index: index, outcome: .parked, failure: failure)
     }
+}
+
+extension Failure {
+    static let parkingFull = Failure(
+        .retryable,
+        code: "parking-full",
+        "So many records wait for another attempt that the partition is held until some are done with."
+    )
 }

@@ -12,4 +12,9 @@ extension EventProcessor {
             (topic: entry.partition.topic, partition: entry.partition.partition, offset: entry.offset)
         }
     }
+
+    /// How many of the consumer's records are parked: behind the offsets, but without effect so far.
+    public static func parkedRecords(consumer: String, in db: Database) throws -> Int {
+        try ParkedTable.counts(in: db).first { $0.consumer == consumer }?.records ?? 0
+    }
 }

@@ -3,46 +3,66 @@ public import Messaging
 /// Handles records of the event log: a whole batch in one unit, each record in a savepoint of its own, the offsets in the
 /// same transaction.
 ///
-/// The log has no acknowledgement per record, so a record is either done with or holds its partition:
+/// The log has no acknowledgement per record, and its order counts only within a key. So a record that may succeed later is
+/// parked: a row in `parked_records`, behind which later records of its key wait in order, while the partition goes on.
 /// ```
-/// record ─handled, duplicate, refused─────────────────► offset moves on
-///    ├─poison, unreadable, id reused, attempts used up─► row in `dead_letters`, offset moves on
-///    ├─retryable─► attempt counted in a row; tried again in place after a pause, then the rest of its partition is given back
-///    ├─interrupted─► the rest of its partition is given back, no attempt counted
-///    └─fatal─► stop; what came before stays committed
+/// record ─its key is parked, room─────────────────────► row behind the others of its key, offset moves on
+///    │        └──no room──────────────────────────────► partition held: the rest of it is given back
+///    ▼ tried
+///    ├─handled, duplicate, refused────────────────────► offset moves on
+///    ├─poison, unreadable, id reused──────────────────► row in `dead_letters`, offset moves on
+///    ├─retryable, room──► first row of its key, tried again after a pause, offset moves on
+///    │     └──no room───► partition held; no attempt counted, since those that are parked use theirs up
+///    ├─interrupted──────► partition held, no attempt counted
+///    └─fatal────────────► stop; what came before stays committed
+///
+/// parked ─due─► tried ─done with, one way or the other─► row removed, the next of its key tried
+///                 ├─retryable────────────────────────► pause doubled; attempts used up: row in `dead_letters`, the next tried
+///                 └─interrupted──────────────────────► tried again later, no attempt counted
 /// ```
+/// Rows, offsets and effects are one transaction, so nothing is skipped and nothing doubled, wherever the process is killed.
 public struct EventProcessor: MessageProcessor {
-    /// Bounds of the retries of one record.
+    /// Bounds of the retries of records, and of how many may wait for one.
     public struct Limits: Sendable {
         /// Attempts before a record that keeps failing becomes a dead letter.
         public var maximumAttempts: Int
-        /// Tries within one call, with pauses in between; then the partition is given back.
-        public var triesInPlace: Int
-        /// The first pause; it doubles with each attempt.
+        /// The pause after the first failed attempt; it doubles with each.
         public var firstPause: Duration
         /// The longest pause.
         public var longestPause: Duration
+        /// The most records that wait, over all keys; 0 parks nothing, so that a retryable failure holds its partition.
+        public var maximumParked: Int
+        /// The most records of one key that wait.
+        public var maximumParkedOfKey: Int
+        /// The most bytes that wait, headers and payloads, over all keys.
+        public var maximumParkedBytes: Int
 
-        /// Makes limits; see the properties. By default a record is tried for about half a minute.
+        /// Makes limits; see the properties. By default a record is tried for about eight minutes.
         public init(
-            maximumAttempts: Int = 20,
-            triesInPlace: Int = 3,
-            firstPause: Duration = .milliseconds(50),
-            longestPause: Duration = .seconds(2)
+            maximumAttempts: Int = 16,
+            firstPause: Duration = .milliseconds(250),
+            longestPause: Duration = .seconds(60),
+            maximumParked: Int = 10_000,
+            maximumParkedOfKey: Int = 1000,
+            maximumParkedBytes: Int = 64 << 20
         ) {
             self.maximumAttempts = max(1, maximumAttempts)
-            self.triesInPlace = max(1, triesInPlace)
             self.firstPause = firstPause
             self.longestPause = longestPause
+            self.maximumParked = max(0, maximumParked)
+            self.maximumParkedOfKey = max(0, maximumParkedOfKey)
+            self.maximumParkedBytes = max(0, maximumParkedBytes)
         }
     }
 
-    private let store: DurableStore
-    private let consumer: String
-    private let handler: any MessageHandler
-    private let limits: Limits
+    let store: DurableStore
+    let trial: RecordTrial
+    let limits: Limits
+    /// Rung when a key was parked.
+    let wake = WakeSignal()
     private let observer: @Sendable (ProcessingObservation) -> Void
     private let pause = StorePause()
+    private var consumer: String { trial.consumer }
 
     /// Makes a processor.
     ///
@@ -57,8 +77,7 @@ public struct EventProcessor: MessageProcessor {
         observer: @escaping @Sendable (ProcessingObservation) -> Void = { _ in }
     ) {
         self.store = store
-        self.consumer = consumer
-        self.handler = handler
+        trial = RecordTrial(consumer: consumer, handler: handler, maximumAttempts: limits.maximumAttempts)
         self.limits = limits
         self.observer = observer
     }
@@ -77,76 +96,54 @@ public struct EventProcessor: MessageProcessor {
         }
     }
 
-    /// Handles the batch in one unit, as the graph above says; waits between tries in place.
+    /// Handles the batch in one unit, as the graph above says.
     public func process(_ batch: [ReceivedMessage]) async -> [Verdict] {
+        let pass: EventPass
+        do {
+            pass = try await store.write { [trial, limits] transaction in
+                var pass = EventPass(trial, limits: limits)
+                try pass.run(batch, in: transaction)
+                return pass
+            }
+        } catch {
+            let failure = Failure(classifyingStoreError: error)
+            let isFatal = failure.failureClass == .fatal
+            for message in batch { observe(message, isFatal ? .stopped : .givenBack, failure, .zero) }
+            await pause.afterBatch(failure)
+            return Array(repeating: isFatal ? .stop(failure) : .giveBack(failure), count: batch.count)
+        }
+        await pause.afterBatch(nil)
         var verdicts: [Verdict?] = Array(repeating: nil, count: batch.count)
-        var open = Array(batch.indices)
-        for attempt in 1...limits.triesInPlace {
-            let tried = open
-            let pass: EventPass
-            do {
-                pass = try await store.write { transaction in
-                    var pass = EventPass(consumer: consumer, handler: handler, limits: limits)
-                    try pass.run(tried.map { (index: $0, message: batch[$0]) }, in: transaction)
-                    return pass
-                }
-            } catch {
-                let failure = Failure(classifyingStoreError: error)
-                let isFatal = failure.failureClass == .fatal
-                for index in tried {
-                    observe(batch[index], isFatal ? .stopped : .givenBack, failure, .zero)
-                    verdicts[index] = isFatal ? .stop(failure) : .giveBack(failure)
-                }
-                await pause.afterBatch(failure)
-                break
-            }
-            await pause.afterBatch(nil)
-            for done in pass.done {
-                observe(batch[done.index], done.outcome, done.failure, done.duration)
-                verdicts[done.index] = .acknowledge
-            }
-            if let fatal = pass.fatal {
-                for index in tried where verdicts[index] == nil { verdicts[index] = .stop(fatal) }
-                break
-            }
-            open = tried.filter { verdicts[$0] == nil }
-            guard !open.isEmpty else { break }
-            let interrupted = pass.held.values.contains { $0.failure.failureClass == .interrupted }
-            if attempt == limits.triesInPlace || interrupted || Task.isCancelled {
-                giveBack(open, of: batch, held: pass.held, &verdicts)
-                break
-            }
-            do {
-                try await Task.sleep(for: limits.pause(afterAttempt: pass.held.values.map(\.attempts).min() ?? 1))
-            } catch {
-                giveBack(open, of: batch, held: pass.held, &verdicts)
-                break
-            }
+        for done in pass.done {
+            observe(batch[done.index], done.outcome, done.failure, done.duration)
+            verdicts[done.index] = .acknowledge
         }
-        return verdicts.map { $0 ?? .giveBack(.notReached) }
-    }
-
-    private func giveBack(
-        _ indices: [Int],
-        of batch: [ReceivedMessage],
-        held: [OffsetTable.Partition: EventPass.Held],
-        _ verdicts: inout [Verdict?]
-    ) {
-        for index in indices {
-            let failure = EventPass.position(of: batch[index]).flatMap { held[$0.partition]?.failure } ?? .notReached
-            observe(batch[index], .givenBack, failure, .zero)
-            verdicts[index] = .giveBack(failure)
+        if pass.done.contains(where: { $0.outcome == .parked }) { wake.signal() }
+        if let fatal = pass.fatal { return verdicts.map { $0 ?? .stop(fatal) } }
+        return zip(batch, verdicts).map { message, verdict in
+            if let verdict { return verdict }
+            let failure = EventPass.position(of: message).flatMap { pass.held[$0.partition] } ?? .notReached
+            observe(message, .givenBack, failure, .zero)
+            return .giveBack(failure)
         }
     }
 
-    private func observe(
+    func observe(
         _ message: ReceivedMessage,
         _ outcome: ProcessingObservation.Outcome,
         _ failure: Failure?,
-        _ duration: Duration
+        _ duration: Duration,
+        attempt: Int = 1
     ) {
         observer(
-            ProcessingObservation(message, consumer: consumer, outcome: outcome, failure: failure, duration: duration)
+            ProcessingObservation(
+                message,
+                consumer: consumer,
+                attempt: attempt,
+                outcome: outcome,
+                failure: failure,
+                duration: duration
+            )
         )
     }
 }
@@ -155,6 +152,10 @@ extension EventProcessor.Limits {
     /// The pause after a record's attempt number `attempt` failed.
     func pause(afterAttempt attempt: Int) -> Duration {
         min(longestPause, firstPause * (1 << min(max(attempt - 1, 0), 20)))
+    }
+
+    var parking: ParkingLot.Bounds {
+        ParkingLot.Bounds(records: maximumParked, recordsOfKey: maximumParkedOfKey, bytes: maximumParkedBytes)
     }
 }
 

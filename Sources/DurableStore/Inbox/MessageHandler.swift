@@ -29,6 +29,8 @@ public struct ProcessingObservation: Sendable {
         case duplicate
         /// Will be handled again after a delay.
         case retried
+        /// Waits, with its key, until it is tried again.
+        case parked
         case deadLettered = "dead-lettered"
         case givenBack = "given-back"
         /// The process must stop.

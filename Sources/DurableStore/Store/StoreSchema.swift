@@ -15,6 +15,7 @@ enum StoreSchema {
             try db.execute(sql: deadlineTable)
         }
         migrator.registerMigration(prefix + "2") { db in try db.execute(sql: DeadLetterSchema.actsAndJobs) }
+        migrator.registerMigration(prefix + "3") { db in try db.execute(sql: ParkedTable.schema) }
         return migrator
     }
 

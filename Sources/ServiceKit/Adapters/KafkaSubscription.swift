@@ -23,6 +23,8 @@ public final class KafkaSubscription: Subscription {
 
     private struct State {
         var heldUntil: [KafkaTopicPartition: ContinuousClock.Instant] = [:]
+        /// Partitions whose record was given back and was not acknowledged since.
+        var held: Set<KafkaTopicPartition> = []
         var uncommitted: [KafkaTopicPartition: Int64] = [:]
         var lastCommit: ContinuousClock.Instant = .now
     }
@@ -36,6 +38,9 @@ public final class KafkaSubscription: Subscription {
         self.consumer = consumer
         self.logger = logger
     }
+
+    /// How many partitions do not move on because a record of theirs was given back.
+    public var heldPartitions: Int { state.withLock { $0.held.count } }
 
     public func next(limit: Int) async throws -> [(receipt: Receipt, message: ReceivedMessage)] {
         while true {
@@ -68,11 +73,13 @@ public final class KafkaSubscription: Subscription {
             for (receipt, settlement) in settlements where settlement == .acknowledge {
                 // Offsets at or after one that was given back are read again; they do not count as reached.
                 if let held = givenBack[receipt.partition], receipt.offset >= held { continue }
+                state.held.remove(receipt.partition)
                 state.uncommitted[receipt.partition] = max(
                     state.uncommitted[receipt.partition] ?? 0,
                     receipt.offset + 1
                 )
             }
+            state.held.formUnion(givenBack.keys)
         }
         guard !givenBack.isEmpty else { return }
         do {

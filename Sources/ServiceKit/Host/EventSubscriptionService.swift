@@ -6,6 +6,8 @@ import ServiceLifecycle
 
 /// Consumes topics from the offsets that stand in the service's own database.
 ///
+/// Beside the new records, those that are parked are tried again; see ``EventProcessor``.
+///
 /// Partitions that appear later are noticed every ``discoveryInterval``: the loop ends and begins again with all of them.
 struct EventSubscriptionService: Service {
     let subscription: EventSubscription
@@ -15,6 +17,8 @@ struct EventSubscriptionService: Service {
     let processor: EventProcessor
     let observer: any KafkaObserver
     let onLag: @Sendable ([KafkaTopicPartition: Int64]) -> Void
+    /// Told once a second how many partitions are held.
+    let onHeld: @Sendable (Int) -> Void
     let logger: Logger
 
     static let discoveryInterval: Duration = .seconds(30)
@@ -22,7 +26,12 @@ struct EventSubscriptionService: Service {
     func run() async throws {
         try await ClosureService("events of \(subscription.handler.consumer)") {
             try await topics.ensure()
-            while !Task.isCancelled { try await consume() }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                defer { group.cancelAll() }
+                group.addTask { try await ParkedRecordRunner(processor).run() }
+                group.addTask { while !Task.isCancelled { try await consume() } }
+                try await group.next()
+            }
         }.run()
     }
 
@@ -46,26 +55,24 @@ struct EventSubscriptionService: Service {
             logger: logger,
             observer: observer
         )
+        let source = KafkaSubscription(consumer, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             group.addTask { try await consumer.run() }
             group.addTask {
                 try await consumer.assign(start)
-                try await ConsumerLoop(
-                    subscription: KafkaSubscription(consumer, logger: logger),
-                    processor: processor,
-                    batchLimit: 500
-                ).run()
+                try await ConsumerLoop(subscription: source, processor: processor, batchLimit: 500).run()
             }
-            group.addTask { try await reportLag(of: consumer) }
+            group.addTask { try await report(consumer, source) }
             group.addTask { try await waitForNewPartitions(beyond: Set(partitions)) }
             try await group.next()
         }
     }
 
-    private func reportLag(of consumer: KafkaConsumer) async throws {
+    private func report(_ consumer: KafkaConsumer, _ source: KafkaSubscription) async throws {
         while true {
             try await Task.sleep(for: .seconds(1))
+            onHeld(source.heldPartitions)
             if let lag = try? await consumer.lag() { onLag(lag) }
         }
     }

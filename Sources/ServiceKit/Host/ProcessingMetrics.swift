@@ -10,6 +10,7 @@ final class ProcessingMetrics: Sendable {
     private let registry: PrometheusRegistry
     private let store: DurableStore
     private let logger = Logger(label: "waybill.processing")
+    private let progress = Mutex<[String: ConsumerProgress]>([:])
 
     init(registry: PrometheusRegistry, store: DurableStore) {
         self.registry = registry
@@ -36,7 +37,10 @@ final class ProcessingMetrics: Sendable {
             }
         )
         let logger = logger
-        return { observation in
+        return { [self] observation in
+            if observation.outcome != .givenBack, observation.outcome != .stopped {
+                progress.withLock { $0[consumer, default: ConsumerProgress()].moved(at: .now) }
+            }
             durations.observe(observation.duration)
             outcomes[observation.outcome]?.increment()
             if let failure = observation.failure {
@@ -105,7 +109,48 @@ final class ProcessingMetrics: Sendable {
             help: "Records of the event log that the consumer has not read.",
             labels: [("consumer", consumer)]
         )
-        return { lag in gauge.set(lag.values.reduce(0, +)) }
+        let stalled = registry.gauge(
+            "waybill_consumer_stalled_seconds",
+            help: "How long the consumer has had records to read and got on with none.",
+            labels: [("consumer", consumer)]
+        )
+        return { [self] lag in
+            let behind = lag.values.reduce(0, +)
+            gauge.set(behind)
+            let pause = progress.withLock {
+                $0[consumer, default: ConsumerProgress()].stalled(behind: behind, at: .now)
+            }
+            stalled.set(Double(pause.wholeMilliseconds) / 1000)
+        }
+    }
+
+    /// Shows how many partitions of a consumer are held.
+    func heldObserver(_ consumer: String) -> @Sendable (Int) -> Void {
+        let gauge = registry.gauge(
+            "waybill_consumer_held_partitions",
+            help: "Partitions that do not move on because a record of theirs can be neither handled nor parked.",
+            labels: [("consumer", consumer)]
+        )
+        return { gauge.set(Int64($0)) }
+    }
+
+    /// Shows what of each consumer is parked; one of which nothing is parked any more shows 0.
+    private func show(_ counts: [ParkedCount], known: inout Set<String>) {
+        known.formUnion(counts.map(\.consumer))
+        for consumer in known {
+            let count = counts.first { $0.consumer == consumer }
+            let labels = [("consumer", consumer)]
+            registry.gauge(
+                "waybill_consumer_parked_keys",
+                help: "Keys of the event log that wait for another attempt.",
+                labels: labels
+            ).set(Int64(count?.keys ?? 0))
+            registry.gauge(
+                "waybill_consumer_parked_records",
+                help: "Records of those keys.",
+                labels: labels
+            ).set(Int64(count?.records ?? 0))
+        }
     }
 
     /// Samples what has to be asked for, once a second, until cancelled.
@@ -121,7 +166,9 @@ final class ProcessingMetrics: Sendable {
         )
         let letters = registry.gauge("waybill_dead_letters", help: "Dead letters that wait for a person.")
         let queue = registry.gauge("waybill_store_queue", help: "Units of work that wait for the writer.")
+        var known: Set<String> = []
         while true {
+            if let counts = try? await store.parkedCounts() { show(counts, known: &known) }
             if let statistics = try? await store.outboxStatistics() {
                 depth.set(Int64(statistics.unpublished))
                 parked.set(Int64(statistics.parked))

@@ -133,6 +133,7 @@ struct TransportClients {
                     ),
                     observer: KafkaReadiness(dependency: "event-log-consumer", board: readiness),
                     onLag: observers.lagObserver(subscription.handler.consumer),
+                    onHeld: observers.heldObserver(subscription.handler.consumer),
                     logger: logger
                 )
             )

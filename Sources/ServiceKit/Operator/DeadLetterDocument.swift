@@ -89,6 +89,16 @@ enum DeadLetterDocument {
         ])
     }
 
+    static func make(_ key: ParkedKey) -> JSONValue {
+        .object([
+            "consumer": .string(key.consumer), "topic": .string(key.topic),
+            "partition": .integer(Int64(key.partition)), "subject": .string(key.subject),
+            "records": .integer(Int64(key.records)), "offset": .integer(key.offset),
+            "attempts": .integer(Int64(key.attempts)), "parkedAt": .string(key.parkedAt.description),
+            "nextAttemptAt": .string(key.nextAttemptAt.description), "error": .string(key.error),
+        ])
+    }
+
     /// Where a message goes.
     static func text(_ destination: Destination) -> String {
         switch destination {

@@ -30,6 +30,12 @@ struct DeadLetterRoutes: Sendable {
                 ])
             )
         }
+        router.get("/operator/parked-keys") { request, _ in
+            let page = try OperatorPage(request, maximum: Self.maximumPage)
+            return JSONResponse.make(
+                .object(["items": .array(try await store.parkedKeys(limit: page.limit).map(DeadLetterDocument.make))])
+            )
+        }
         router.get("/operator/dead-letters/acts") { request, _ in
             let page = try OperatorPage(request, maximum: Self.maximumPage)
             let acts = try await store.deadLetterActs(

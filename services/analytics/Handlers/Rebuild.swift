@@ -100,7 +100,16 @@ public final class Rebuild: Sendable {
     private func rebuild(_ id: String) async throws {
         let handler = ReadModelHandler()
         let (live, offsets) = try await store.read { db in
-            (try ReadModelDump(db), try ReadModelDump.offsets(of: handler.consumer, in: db))
+            // Parked records are before the offsets but not in the rows: then there is nothing to compare with.
+            let parked = try EventProcessor.parkedRecords(consumer: handler.consumer, in: db)
+            guard parked == 0 else {
+                throw Failure(
+                    .retryable,
+                    code: "records-parked",
+                    "\(parked) records wait for another attempt; try again later."
+                )
+            }
+            return (try ReadModelDump(db), try ReadModelDump.offsets(of: handler.consumer, in: db))
         }
         let total = offsets.values.reduce(0, +)
         update(id) { $0.total = total }
@@ -117,7 +126,13 @@ public final class Rebuild: Sendable {
             migrations: AnalyticsSchema.migrations
         )
         do {
-            let processor = EventProcessor(store: scratch, consumer: handler.consumer, handler: handler)
+            // Nothing is parked here: a record that cannot be folded now ends the rebuild.
+            let processor = EventProcessor(
+                store: scratch,
+                consumer: handler.consumer,
+                handler: handler,
+                limits: EventProcessor.Limits(maximumParked: 0)
+            )
             try await log.read(upTo: offsets) { batch in
                 for verdict in await processor.process(batch) {
                     switch verdict {

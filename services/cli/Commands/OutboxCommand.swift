@@ -6,7 +6,7 @@ struct OutboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "outbox",
         abstract: "What waits to be published.",
-        subcommands: [Stats.self, List.self, Retry.self, Park.self, Unpark.self, Discard.self]
+        subcommands: [Stats.self, List.self, Retry.self, Park.self, Unpark.self, Discard.self, Republish.self]
     )
 
     /// Services that have an outbox.
@@ -138,6 +138,51 @@ struct OutboxCommand: AsyncParsableCommand {
                 throw CommandEnd.failed("A discarded message is lost for good; repeat the command with --yes.")
             }
             try await row.act("discard")
+        }
+    }
+}
+
+extension OutboxCommand {
+    struct Republish: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "After a loss of RabbitMQ's data: ask again for whatever open orders wait for.",
+            discussion: """
+                Examples:
+                  waybill outbox republish --dry-run
+                  waybill outbox republish
+
+                Messages that no broker confirmed are sent again by themselves. This is for those that a broker had
+                confirmed and then lost. What each open order waits for is known from its own row; the command goes out once
+                more, under a new id, and is answered with what came of it, so nothing is reserved or charged twice. It does
+                no harm to a system that lost nothing. Without it, deadlines do the same, later.
+
+                Exit codes: 0 done, also when no order is open; 2 it could not be carried out.
+                """
+        )
+        @Flag(name: .long, help: "Only count what would be asked for.") var dryRun = false
+        @OptionGroup var common: CommonOptions
+
+        func run() async throws {
+            let session = Session()
+            let answer = try await session.operatorJSON(
+                "POST",
+                "order",
+                "/operator/orders/republish",
+                body: .object(["dryRun": .bool(dryRun)])
+            )
+            await session.close()
+            if common.json { return JSONOutput.print(answer) }
+            var table = Table([.text("ORDERS THAT STAND AT"), .number("ORDERS"), .number("COMMANDS")])
+            for line in answer["items"]?.arrayValue ?? [] {
+                table.add([
+                    .init(line["status"]?.shown ?? ""), .init(line["orders"]?.integerValue),
+                    .init(line["commands"]?.integerValue),
+                ])
+            }
+            let commands = answer["commands"]?.integerValue ?? 0
+            guard commands > 0 else { return Console.print("No order waits for an answer.") }
+            table.print()
+            Console.print("\(grouped(commands)) commands \(dryRun ? "would be" : "were") asked for again.")
         }
     }
 }

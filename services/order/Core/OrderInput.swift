@@ -28,6 +28,8 @@ public enum OrderInput: Sendable, Hashable {
     case cancelRequested
     /// A deadline passed.
     case deadline(OrderDeadline)
+    /// What was asked for, or its answer, may be lost with the broker that carried it: ask again.
+    case republish
 
     /// A stable word for metrics and the journal: `stock-reserved`, `deadline-payment` …
     public var name: String {
@@ -45,6 +47,7 @@ public enum OrderInput: Sendable, Hashable {
         case .paymentCancelled: "payment-cancelled"
         case .cancelRequested: "cancel-requested"
         case .deadline(let deadline): "deadline-" + deadline.rawValue
+        case .republish: "republish"
         }
     }
 }

@@ -20,6 +20,8 @@ public import Messaging
 /// `capturing` and `committing` are both the status `confirming`. From `committing` on the money is taken and the stock is
 /// being consumed: a customer's cancellation is refused, a deadline asks again, only inventory's own refusal turns back.
 ///
+/// `republish` leaves every state as it is and asks once more for what the order waits for: after a loss of the broker's data.
+///
 /// Total and pure: every input in every state has a decision or a typed refusal, nothing is read or written. Answers may
 /// come twice, late and in any order; what does not fit is a decision to do nothing. That is safe because every
 /// compensation is *asked for and answered* before an order counts as cancelled, and its receiver refuses whatever arrives
@@ -88,6 +90,8 @@ public enum OrderRules {
             return step.undo(.customer, payment: .notNeeded, from: .stock)
         case .deadline(.stock):
             return step.undo(.deadline, payment: .notNeeded, from: nil)
+        case .republish:
+            return step.askAgain([step.reserveStock])
         case .start, .deadline:
             return step.ignore(.repeated)
         case .stockCommitted, .stockCommitRefused, .stockReleased, .paymentAuthorized, .paymentDeclined,
@@ -110,6 +114,8 @@ public enum OrderRules {
             return step.undo(.customer, payment: .outstanding, from: .payment)
         case .deadline(.payment):
             return step.undo(.deadline, payment: .outstanding, from: nil)
+        case .republish:
+            return step.askAgain([.authorizePayment])
         case .start, .stockReserved, .stockRefused, .deadline:
             return step.ignore(.repeated)
         case .stockCommitted, .stockCommitRefused, .stockReleased, .paymentCaptured, .paymentCancelled:
@@ -130,6 +136,8 @@ public enum OrderRules {
             return step.undo(.customer, payment: .outstanding, from: .confirmation)
         case .deadline(.confirmation):
             return step.undo(.deadline, payment: .outstanding, from: nil)
+        case .republish:
+            return step.askAgain([.capturePayment])
         case .start, .stockReserved, .stockRefused, .paymentAuthorized, .deadline:
             return step.ignore(.repeated)
         case .stockCommitted, .stockCommitRefused, .stockReleased, .paymentCancelled:
@@ -146,6 +154,8 @@ public enum OrderRules {
             return step.undo(reason, stock: .notNeeded, payment: .outstanding, from: .confirmation)
         case .deadline(.confirmation):
             return step.go(to: .committing, asking: [.commitStock], from: nil, until: .confirmation)
+        case .republish:
+            return step.askAgain([.commitStock])
         case .cancelRequested:
             throw .tooLate
         case .start, .stockReserved, .stockRefused, .paymentAuthorized, .paymentDeclined, .paymentCaptured,
@@ -170,6 +180,9 @@ public enum OrderRules {
             }
             next.rounds += 1
             return step.go(to: .cancelling(next), asking: step.requests(of: next), from: nil, until: .compensation)
+        case .republish:
+            // Not a round: only deadlines use those up.
+            return step.askAgain(step.requests(of: compensation))
         case .stockReleased, .paymentCancelled, .cancelRequested:
             return step.ignore(.repeated)
         default:
@@ -189,10 +202,17 @@ private struct Step {
     func begin() -> OrderDecision {
         go(
             to: .awaitingStock,
-            asking: [.reserveStock(expiresAt: now.advanced(by: timing.reservation))],
+            asking: [reserveStock],
             from: nil,
             until: .stock
         )
+    }
+
+    var reserveStock: OrderCommand { .reserveStock(expiresAt: now.advanced(by: timing.reservation)) }
+
+    /// Stays, and asks once more.
+    func askAgain(_ commands: [OrderCommand]) -> OrderDecision {
+        go(to: order.state, asking: commands, from: nil)
     }
 
     func ignore(_ disposition: OrderDisposition) -> OrderDecision {

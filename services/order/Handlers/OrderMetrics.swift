@@ -95,6 +95,6 @@ public final class OrderMetrics: Sendable {
         [
             OrderInput.start, .stockReserved, .stockRefused(.other), .stockCommitted, .stockCommitRefused(.other),
             .stockReleased, .paymentAuthorized, .paymentDeclined(.other), .paymentCaptured(.zero(.eur)),
-            .paymentFailed(.other), .paymentCancelled, .cancelRequested,
+            .paymentFailed(.other), .paymentCancelled, .cancelRequested, .republish,
         ].map(\.name) + OrderDeadline.allCases.map { OrderInput.deadline($0).name }
 }

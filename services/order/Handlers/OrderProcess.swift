@@ -67,6 +67,11 @@ struct OrderProcess: Sendable {
         return (decision.disposition, order)
     }
 
+    /// How many commands an input would send, without anything happening.
+    func foresee(_ input: OrderInput, of order: Order, at now: Timestamp) throws -> Int {
+        try OrderRules.decide(order, input, at: now, timing: timing).commands.count
+    }
+
     private func record(
         _ input: OrderInput,
         _ decision: OrderDecision,

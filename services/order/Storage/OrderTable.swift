@@ -95,6 +95,22 @@ enum OrderTable {
         return try rows.map { try stored($0, in: db).order }
     }
 
+    /// Orders that wait for somebody's answer, by rising id.
+    ///
+    /// - Parameter last: only orders after this one; `nil` for the first page.
+    static func waiting(after last: OrderID?, limit: Int, in db: Database) throws -> [StoredOrder] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT \(columns) FROM orders
+                    WHERE status IN ('awaitingStock', 'awaitingPayment', 'confirming', 'cancelling') AND id > ?
+                    ORDER BY id LIMIT ?
+                    """
+            ),
+            arguments: [last?.text ?? "", limit]
+        ).map { try stored($0, in: db) }
+    }
+
     /// How many orders stand where.
     static func counts(in db: Database) throws -> [OrderStatus: Int] {
         var counts: [OrderStatus: Int] = [:]

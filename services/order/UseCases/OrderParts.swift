@@ -10,6 +10,8 @@ public struct OrderParts: Sendable {
     public let placeOrder: PlaceOrder
     /// Undoes orders.
     public let cancelOrder: CancelOrder
+    /// Asks again for what open orders wait for.
+    public let republishCommands: RepublishCommands
     /// Tells how an order stands.
     public let orderStatus: OrderStatusQuery
     /// Lists orders.
@@ -41,6 +43,7 @@ public struct OrderParts: Sendable {
         self.metrics = metrics
         placeOrder = PlaceOrder(store: store, process: process)
         cancelOrder = CancelOrder(store: store, process: process)
+        republishCommands = RepublishCommands(store: store, process: process)
         orderStatus = OrderStatusQuery(store: store)
         listOrders = ListOrders(store: store)
         timeline = OrderTimeline(store: store)

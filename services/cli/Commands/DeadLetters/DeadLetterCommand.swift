@@ -19,6 +19,7 @@ struct DeadLetterCommand: AsyncParsableCommand {
             DeadLetterStats.self, DeadLetterList.self, DeadLetterShow.self, DeadLetterRequeue.self,
             DeadLetterEdit.self, DeadLetterDiscard.self, DeadLetterRestore.self, DeadLetterPurge.self,
             DeadLetterExport.self, DeadLetterHistory.self, DeadLetterJobs.self, DeadLetterCancel.self,
+            DeadLetterParked.self,
         ]
     )
 }

@@ -11,7 +11,9 @@ let readModelChecks = [
         var folded = 0
         for record in log {
             let partition = "\(record.topic)/\(record.partition)"
-            guard let end = models.offsets[partition], record.offset < end else { continue }
+            guard let end = models.offsets[partition], record.offset < end,
+                !models.parked.contains("\(partition)@\(record.offset)")
+            else { continue }
             folded += 1
             fold.apply(record)
         }

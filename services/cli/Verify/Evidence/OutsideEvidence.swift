@@ -188,11 +188,14 @@ public struct ReadModelEvidence: Sendable {
     public var tables: [String: [String]]
     /// The next offset of each partition: `orders/3` → 17.
     public var offsets: [String: Int64]
+    /// Records before the offsets that wait for another attempt: `orders/3@12`.
+    public var parked: Set<String>
 
     /// Makes evidence.
-    public init(tables: [String: [String]] = [:], offsets: [String: Int64] = [:]) {
+    public init(tables: [String: [String]] = [:], offsets: [String: Int64] = [:], parked: Set<String> = []) {
         self.tables = tables
         self.offsets = offsets
+        self.parked = parked
     }
 }
 

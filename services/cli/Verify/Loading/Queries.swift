@@ -201,6 +201,12 @@ enum ReadModelQueries {
         ) {
             evidence.offsets["\(row[0] as String)/\(row[1] as Int64)"] = row[2]
         }
+        for row in try Row.fetchAll(
+            db,
+            sql: "SELECT topic, partition, record_offset FROM parked_records WHERE consumer = 'analytics'"
+        ) {
+            evidence.parked.insert("\(row[0] as String)/\(row[1] as Int64)@\(row[2] as Int64)")
+        }
         return evidence
     }
 }
@@ -230,6 +236,9 @@ enum RestQueries {
                         db,
                         sql: "SELECT count(*) FROM outbox WHERE published_at IS NULL AND parked_at IS NULL"
                     ) ?? 0
+                if try db.tableExists("parked_records") {
+                    messages += try Int.fetchOne(db, sql: "SELECT count(*) FROM parked_records") ?? 0
+                }
                 // Money that is on its way back after its order has ended moves still. Abandoned intents are not waited for:
                 // they are watched for a day.
                 if try db.tableExists("intents") {
