@@ -171,10 +171,8 @@ final class GroupCoordinator: Sendable {
         }
         let time = wallTime()
         var records: [OffsetStore.Record] = []
-        var response = OffsetCommitResponse()
-        for topic in request.topics {
-            var answer = OffsetCommitResponse.Topic(name: topic.name)
-            for partition in topic.partitions {
+        let topics = request.topics.map { topic in
+            topic.map { partition in
                 var error = verdict
                 let metadata = partition.metadata ?? ""
                 if error == .none, metadata.utf8.count > Self.maxMetadataLength { error = .offsetMetadataTooLarge }
@@ -189,64 +187,43 @@ final class GroupCoordinator: Sendable {
                     let key = TopicPartition(topic: topic.name, partition: partition.index)
                     records.append(.offset(group: request.groupId, key, value))
                 }
-                answer.partitions.append(.init(index: partition.index, error: error))
+                return OffsetCommitResponse.Partition(index: partition.index, error: error)
             }
-            response.topics.append(answer)
         }
-        guard !records.isEmpty else { return reply(response) }
-        let prepared = response
-        offsets.write(records) { error in
-            var response = prepared
-            if error != nil {
-                for topic in response.topics.indices {
-                    for partition in response.topics[topic].partitions.indices
-                    where response.topics[topic].partitions[partition].error == .none {
-                        response.topics[topic].partitions[partition].error = .coordinatorNotAvailable
-                    }
+        guard !records.isEmpty else { return reply(OffsetCommitResponse(topics: topics)) }
+        offsets.write(records) { failure in
+            let answered = topics.map { topic in
+                topic.map { partition in
+                    guard failure != nil, partition.error == .none else { return partition }
+                    return OffsetCommitResponse.Partition(index: partition.index, error: .coordinatorNotAvailable)
                 }
             }
-            reply(response)
+            reply(OffsetCommitResponse(topics: answered))
         }
     }
 
     /// Committed offsets of one group; −1 where there is none.
     func fetchOffsets(_ group: OffsetFetchRequest.Group) -> OffsetFetchResponse.Group {
-        var answer = OffsetFetchResponse.Group(groupId: group.groupId)
-        func entry(_ index: Int32, _ value: CommittedOffset?) -> OffsetFetchResponse.Partition {
-            guard let value else { return .init(index: index) }
-            return .init(index: index, offset: value.offset, leaderEpoch: value.leaderEpoch, metadata: value.metadata)
-        }
-        if let topics = group.topics {
-            for topic in topics {
-                answer.topics.append(
-                    .init(
-                        name: topic.name,
-                        partitions: topic.partitions.map { index in
-                            entry(
-                                index,
-                                offsets.offset(
-                                    group: group.groupId,
-                                    TopicPartition(topic: topic.name, partition: index)
-                                )
-                            )
-                        }
-                    )
-                )
-            }
-        } else {
-            let all = Dictionary(grouping: offsets.offsets(group: group.groupId)) { $0.key.topic }
-            for (topic, values) in all.sorted(by: { $0.key < $1.key }) {
-                answer.topics.append(
-                    .init(
-                        name: topic,
-                        partitions: values.sorted { $0.key.partition < $1.key.partition }.map {
-                            entry($0.key.partition, $0.value)
-                        }
-                    )
+        let committed = offsets.offsets(group: group.groupId)
+        let wanted =
+            group.topics
+            ?? Dictionary(grouping: committed.keys, by: \.topic).map { topic, keys in
+                ByTopic(name: topic, partitions: keys.map(\.partition).sorted())
+            }.sorted { $0.name < $1.name }
+        let topics = wanted.map { topic in
+            topic.map { index in
+                guard let value = committed[TopicPartition(topic: topic.name, partition: index)] else {
+                    return OffsetFetchResponse.Partition(index: index)
+                }
+                return .init(
+                    index: index,
+                    offset: value.offset,
+                    leaderEpoch: value.leaderEpoch,
+                    metadata: value.metadata
                 )
             }
         }
-        return answer
+        return OffsetFetchResponse.Group(groupId: group.groupId, topics: topics)
     }
 
     // MARK: Looking at groups

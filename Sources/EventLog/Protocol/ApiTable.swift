@@ -36,13 +36,28 @@ struct ApiVersionRow: Sendable {
     let advertised: ClosedRange<Int16>
     /// What is carried out; an advertised version below it is answered with UNSUPPORTED_VERSION.
     let served: ClosedRange<Int16>
-    /// The first version with compact lengths and tagged fields.
+    /// The first version with compact lengths and tagged fields, in the bodies and in the request's header.
     let flexibleFrom: Int16
+    let request: any WireStruct.Type
+    let response: any WireStruct.Type
+
+    fileprivate init(
+        _ key: ApiKey,
+        _ advertised: ClosedRange<Int16>,
+        served: ClosedRange<Int16>? = nil,
+        flexible: Int16,
+        _ request: any WireStruct.Type,
+        _ response: any WireStruct.Type
+    ) {
+        self.key = key
+        self.advertised = advertised
+        self.served = served ?? advertised
+        flexibleFrom = flexible
+        self.request = request
+        self.response = response
+    }
 
     func isFlexible(_ version: Int16) -> Bool { version >= flexibleFrom }
-
-    /// Request header version 2 has tagged fields, version 1 has not.
-    func requestHeaderIsFlexible(_ version: Int16) -> Bool { isFlexible(version) }
 
     /// An ApiVersions response has the header without tags in every version (KIP-511).
     func responseHeaderIsFlexible(_ version: Int16) -> Bool { key != .apiVersions && isFlexible(version) }
@@ -51,43 +66,38 @@ struct ApiVersionRow: Sendable {
 /// The version table: the only place that says which requests exist.
 enum ApiTable {
     static let rows: [ApiVersionRow] = [
-        row(.produce, 0...9, served: 3...9, flexible: 9),
-        row(.fetch, 4...12, flexible: 12),
-        row(.listOffsets, 0...7, flexible: 6),
-        row(.metadata, 0...11, flexible: 9),
-        row(.offsetCommit, 0...8, flexible: 8),
-        row(.offsetFetch, 0...8, flexible: 6),
-        row(.findCoordinator, 0...4, flexible: 3),
-        row(.joinGroup, 0...7, flexible: 6),
-        row(.heartbeat, 0...4, flexible: 4),
-        row(.leaveGroup, 0...4, flexible: 4),
-        row(.syncGroup, 0...5, flexible: 4),
-        row(.describeGroups, 0...5, flexible: 5),
-        row(.listGroups, 0...4, flexible: 3),
-        row(.apiVersions, 0...3, flexible: 3),
-        row(.createTopics, 0...7, flexible: 5),
-        row(.deleteTopics, 0...6, flexible: 4),
-        row(.deleteRecords, 0...2, flexible: 2),
-        row(.initProducerId, 0...4, flexible: 2),
-        row(.offsetForLeaderEpoch, 0...4, flexible: 4),
-        row(.describeConfigs, 0...4, flexible: 4),
-        row(.createPartitions, 0...3, flexible: 2),
-        row(.deleteGroups, 0...2, flexible: 2),
-        row(.describeCluster, 0...0, flexible: 0),
+        .init(.produce, 0...9, served: 3...9, flexible: 9, ProduceRequest.self, ProduceResponse.self),
+        .init(.fetch, 4...12, flexible: 12, FetchRequest.self, FetchResponse.self),
+        .init(.listOffsets, 0...7, flexible: 6, ListOffsetsRequest.self, ListOffsetsResponse.self),
+        .init(.metadata, 0...11, flexible: 9, MetadataRequest.self, MetadataResponse.self),
+        .init(.offsetCommit, 0...8, flexible: 8, OffsetCommitRequest.self, OffsetCommitResponse.self),
+        .init(.offsetFetch, 0...8, flexible: 6, OffsetFetchRequest.self, OffsetFetchResponse.self),
+        .init(.findCoordinator, 0...4, flexible: 3, FindCoordinatorRequest.self, FindCoordinatorResponse.self),
+        .init(.joinGroup, 0...7, flexible: 6, JoinGroupRequest.self, JoinGroupResponse.self),
+        .init(.heartbeat, 0...4, flexible: 4, HeartbeatRequest.self, HeartbeatResponse.self),
+        .init(.leaveGroup, 0...4, flexible: 4, LeaveGroupRequest.self, LeaveGroupResponse.self),
+        .init(.syncGroup, 0...5, flexible: 4, SyncGroupRequest.self, SyncGroupResponse.self),
+        .init(.describeGroups, 0...5, flexible: 5, DescribeGroupsRequest.self, DescribeGroupsResponse.self),
+        .init(.listGroups, 0...4, flexible: 3, ListGroupsRequest.self, ListGroupsResponse.self),
+        .init(.apiVersions, 0...3, flexible: 3, ApiVersionsRequest.self, ApiVersionsResponse.self),
+        .init(.createTopics, 0...7, flexible: 5, CreateTopicsRequest.self, CreateTopicsResponse.self),
+        .init(.deleteTopics, 0...6, flexible: 4, DeleteTopicsRequest.self, DeleteTopicsResponse.self),
+        .init(.deleteRecords, 0...2, flexible: 2, DeleteRecordsRequest.self, DeleteRecordsResponse.self),
+        .init(.initProducerId, 0...4, flexible: 2, InitProducerIdRequest.self, InitProducerIdResponse.self),
+        .init(
+            .offsetForLeaderEpoch,
+            0...4,
+            flexible: 4,
+            OffsetForLeaderEpochRequest.self,
+            OffsetForLeaderEpochResponse.self
+        ),
+        .init(.describeConfigs, 0...4, flexible: 4, DescribeConfigsRequest.self, DescribeConfigsResponse.self),
+        .init(.createPartitions, 0...3, flexible: 2, CreatePartitionsRequest.self, CreatePartitionsResponse.self),
+        .init(.deleteGroups, 0...2, flexible: 2, DeleteGroupsRequest.self, DeleteGroupsResponse.self),
+        .init(.describeCluster, 0...1, flexible: 0, DescribeClusterRequest.self, DescribeClusterResponse.self),
     ]
 
-    private static let byKey: [Int16: ApiVersionRow] = Dictionary(
-        uniqueKeysWithValues: rows.map { ($0.key.rawValue, $0) }
-    )
+    private static let byKey = Dictionary(uniqueKeysWithValues: rows.map { ($0.key.rawValue, $0) })
 
     static func row(key: Int16) -> ApiVersionRow? { byKey[key] }
-
-    private static func row(
-        _ key: ApiKey,
-        _ advertised: ClosedRange<Int16>,
-        served: ClosedRange<Int16>? = nil,
-        flexible: Int16
-    ) -> ApiVersionRow {
-        ApiVersionRow(key: key, advertised: advertised, served: served ?? advertised, flexibleFrom: flexible)
-    }
 }

@@ -1,18 +1,14 @@
 /// "Not asked for" in fields that hold a set of authorised operations.
-private let noAuthorizedOperations = Int32.min
+let noAuthorizedOperations = Int32.min
 
 /// ApiVersions (key 18), versions 0–3.
 struct ApiVersionsRequest: WireStruct {
     var clientSoftwareName = ""
     var clientSoftwareVersion = ""
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 3 {
-            try coder.string(&clientSoftwareName)
-            try coder.string(&clientSoftwareVersion)
-        }
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.clientSoftwareName, since: 3), .init(\.clientSoftwareVersion, since: 3),
+    ]
 }
 
 /// The answer to ``ApiVersionsRequest``.
@@ -22,24 +18,14 @@ struct ApiVersionsResponse: WireStruct {
         var minVersion: Int16 = 0
         var maxVersion: Int16 = 0
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.int16(&key)
-            try coder.int16(&minVersion)
-            try coder.int16(&maxVersion)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.key), .init(\.minVersion), .init(\.maxVersion)]
     }
 
     var error = ErrorCode.none
     var rows: [Row] = []
     var throttleMs: Int32 = 0
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.error(&error)
-        try coder.array(&rows)
-        if coder.version >= 1 { try coder.int32(&throttleMs) }
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.error), .init(\.rows), .init(\.throttleMs, since: 1)]
 }
 
 /// Metadata (key 3), versions 0–11.
@@ -48,17 +34,7 @@ struct MetadataRequest: WireStruct {
         var id = TopicID.zero
         var name: String? = ""
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            if coder.version >= 10 {
-                try coder.uuid(&id)
-                try coder.nullableString(&name)
-            } else {
-                var text = name ?? ""
-                try coder.string(&text)
-                name = text
-            }
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.id, since: 10), .init(\.name, nullableSince: 10)]
     }
 
     /// Nil asks for all topics; so does an empty list in version 0.
@@ -67,39 +43,26 @@ struct MetadataRequest: WireStruct {
     var includeClusterAuthorizedOperations = false
     var includeTopicAuthorizedOperations = false
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 1 {
-            try coder.nullableArray(&topics)
-        } else {
-            var list = topics ?? []
-            try coder.array(&list)
-            topics = list.isEmpty ? nil : list
-        }
-        if coder.version >= 4 { try coder.bool(&allowAutoTopicCreation) }
-        if (8...10).contains(coder.version) { try coder.bool(&includeClusterAuthorizedOperations) }
-        if coder.version >= 8 { try coder.bool(&includeTopicAuthorizedOperations) }
-        try coder.tags()
-    }
-}
-
-/// A node as Metadata and DescribeCluster list it.
-struct BrokerEntry: WireStruct {
-    var nodeId: Int32 = 0
-    var host = ""
-    var port: Int32 = 0
-    var rack: String?
-
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.int32(&nodeId)
-        try coder.string(&host)
-        try coder.int32(&port)
-        if coder.version >= 1 || coder.isFlexible { try coder.nullableString(&rack) }
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.topics, nullableSince: 1), .init(\.allowAutoTopicCreation, since: 4),
+        .init(\.includeClusterAuthorizedOperations, since: 8, until: 10),
+        .init(\.includeTopicAuthorizedOperations, since: 8),
+    ]
 }
 
 /// The answer to ``MetadataRequest``.
 struct MetadataResponse: WireStruct {
+    struct Broker: WireStruct {
+        var nodeId: Int32 = 0
+        var host = ""
+        var port: Int32 = 0
+        var rack: String?
+
+        static let fields: [WireField<Self>] = [
+            .init(\.nodeId), .init(\.host), .init(\.port), .init(\.rack, since: 1),
+        ]
+    }
+
     struct Topic: WireStruct {
         var error = ErrorCode.none
         var name = ""
@@ -108,15 +71,10 @@ struct MetadataResponse: WireStruct {
         var partitions: [Partition] = []
         var authorizedOperations = noAuthorizedOperations
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.error(&error)
-            try coder.string(&name)
-            if coder.version >= 10 { try coder.uuid(&id) }
-            if coder.version >= 1 { try coder.bool(&isInternal) }
-            try coder.array(&partitions)
-            if coder.version >= 8 { try coder.int32(&authorizedOperations) }
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.error), .init(\.name), .init(\.id, since: 10), .init(\.isInternal, since: 1), .init(\.partitions),
+            .init(\.authorizedOperations, since: 8),
+        ]
     }
 
     struct Partition: WireStruct {
@@ -128,64 +86,60 @@ struct MetadataResponse: WireStruct {
         var inSyncReplicas: [Int32] = []
         var offlineReplicas: [Int32] = []
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.error(&error)
-            try coder.int32(&index)
-            try coder.int32(&leaderId)
-            if coder.version >= 7 { try coder.int32(&leaderEpoch) }
-            try coder.int32Array(&replicas)
-            try coder.int32Array(&inSyncReplicas)
-            if coder.version >= 5 { try coder.int32Array(&offlineReplicas) }
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.error), .init(\.index), .init(\.leaderId), .init(\.leaderEpoch, since: 7), .init(\.replicas),
+            .init(\.inSyncReplicas), .init(\.offlineReplicas, since: 5),
+        ]
     }
 
     var throttleMs: Int32 = 0
-    var brokers: [BrokerEntry] = []
+    var brokers: [Broker] = []
     var clusterId: String?
     var controllerId: Int32 = -1
     var topics: [Topic] = []
     var clusterAuthorizedOperations = noAuthorizedOperations
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 3 { try coder.int32(&throttleMs) }
-        try coder.array(&brokers)
-        if coder.version >= 2 { try coder.nullableString(&clusterId) }
-        if coder.version >= 1 { try coder.int32(&controllerId) }
-        try coder.array(&topics)
-        if (8...10).contains(coder.version) { try coder.int32(&clusterAuthorizedOperations) }
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.throttleMs, since: 3), .init(\.brokers), .init(\.clusterId, since: 2), .init(\.controllerId, since: 1),
+        .init(\.topics), .init(\.clusterAuthorizedOperations, since: 8, until: 10),
+    ]
 }
 
-/// DescribeCluster (key 60), version 0.
+/// DescribeCluster (key 60), versions 0–1.
 struct DescribeClusterRequest: WireStruct {
-    var includeAuthorizedOperations = false
+    /// The only kind of node there is; the other one is 2, controllers.
+    static let brokers: Int8 = 1
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.bool(&includeAuthorizedOperations)
-        try coder.tags()
-    }
+    var includeClusterAuthorizedOperations = false
+    var endpointType = brokers
+
+    static let fields: [WireField<Self>] = [
+        .init(\.includeClusterAuthorizedOperations), .init(\.endpointType, since: 1),
+    ]
 }
 
 /// The answer to ``DescribeClusterRequest``.
 struct DescribeClusterResponse: WireStruct {
+    struct Broker: WireStruct {
+        var nodeId: Int32 = 0
+        var host = ""
+        var port: Int32 = 0
+        var rack: String?
+
+        static let fields: [WireField<Self>] = [.init(\.nodeId), .init(\.host), .init(\.port), .init(\.rack)]
+    }
+
     var throttleMs: Int32 = 0
     var error = ErrorCode.none
     var errorMessage: String?
+    var endpointType = DescribeClusterRequest.brokers
     var clusterId = ""
     var controllerId: Int32 = -1
-    var brokers: [BrokerEntry] = []
-    var authorizedOperations = noAuthorizedOperations
+    var brokers: [Broker] = []
+    var clusterAuthorizedOperations = noAuthorizedOperations
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.int32(&throttleMs)
-        try coder.error(&error)
-        try coder.nullableString(&errorMessage)
-        try coder.string(&clusterId)
-        try coder.int32(&controllerId)
-        try coder.array(&brokers)
-        try coder.int32(&authorizedOperations)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.throttleMs), .init(\.error), .init(\.errorMessage), .init(\.endpointType, since: 1), .init(\.clusterId),
+        .init(\.controllerId), .init(\.brokers), .init(\.clusterAuthorizedOperations),
+    ]
 }

@@ -6,12 +6,7 @@ struct DescribeConfigsRequest: WireStruct {
         /// Nil asks for every key.
         var keys: [String]?
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.int8(&type)
-            try coder.string(&name)
-            try coder.nullableStringArray(&keys)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.type), .init(\.name), .init(\.keys)]
     }
 
     static let topicResource: Int8 = 2
@@ -21,12 +16,9 @@ struct DescribeConfigsRequest: WireStruct {
     var includeSynonyms = false
     var includeDocumentation = false
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.array(&resources)
-        if coder.version >= 1 { try coder.bool(&includeSynonyms) }
-        if coder.version >= 3 { try coder.bool(&includeDocumentation) }
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.resources), .init(\.includeSynonyms, since: 1), .init(\.includeDocumentation, since: 3),
+    ]
 }
 
 /// The answer to ``DescribeConfigsRequest``.
@@ -45,14 +37,9 @@ struct DescribeConfigsResponse: WireStruct {
         var name = ""
         var configs: [Config] = []
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.error(&error)
-            try coder.nullableString(&errorMessage)
-            try coder.int8(&type)
-            try coder.string(&name)
-            try coder.array(&configs)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.error), .init(\.errorMessage), .init(\.type), .init(\.name), .init(\.configs),
+        ]
     }
 
     struct Config: WireStruct {
@@ -66,20 +53,11 @@ struct DescribeConfigsResponse: WireStruct {
         var type: Int8 = 0
         var documentation: String?
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.nullableString(&value)
-            try coder.bool(&isReadOnly)
-            if coder.version == 0 { try coder.bool(&isDefault) }
-            if coder.version >= 1 { try coder.int8(&source) }
-            try coder.bool(&isSensitive)
-            if coder.version >= 1 { try coder.array(&synonyms) }
-            if coder.version >= 3 {
-                try coder.int8(&type)
-                try coder.nullableString(&documentation)
-            }
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.name), .init(\.value), .init(\.isReadOnly), .init(\.isDefault, until: 0), .init(\.source, since: 1),
+            .init(\.isSensitive), .init(\.synonyms, since: 1), .init(\.type, since: 3),
+            .init(\.documentation, since: 3),
+        ]
     }
 
     struct Synonym: WireStruct {
@@ -87,20 +65,11 @@ struct DescribeConfigsResponse: WireStruct {
         var value: String?
         var source: Int8 = 0
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.nullableString(&value)
-            try coder.int8(&source)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.name), .init(\.value), .init(\.source)]
     }
 
     var throttleMs: Int32 = 0
     var results: [Result] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.int32(&throttleMs)
-        try coder.array(&results)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.throttleMs), .init(\.results)]
 }

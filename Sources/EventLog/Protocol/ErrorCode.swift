@@ -42,4 +42,5 @@ struct ErrorCode: RawRepresentable, Hashable, Sendable {
     static let fencedInstanceId = ErrorCode(rawValue: 82)
     static let invalidRecord = ErrorCode(rawValue: 87)
     static let unknownTopicId = ErrorCode(rawValue: 100)
+    static let unsupportedEndpointType = ErrorCode(rawValue: 115)
 }

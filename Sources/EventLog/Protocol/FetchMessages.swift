@@ -2,45 +2,19 @@ import NIOCore
 
 /// Fetch (key 1), versions 4–12. Incremental sessions (KIP-227) are not kept: every answer has session id 0.
 struct FetchRequest: WireStruct {
-    struct Topic: WireStruct {
-        var name = ""
-        var partitions: [Partition] = []
-
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.array(&partitions)
-            try coder.tags()
-        }
-    }
-
     struct Partition: WireStruct {
         var index: Int32 = 0
         var currentLeaderEpoch: Int32 = -1
         var fetchOffset: Int64 = 0
+        /// The epoch of the record before `fetchOffset`, from readers that look for divergence (KIP-595); −1: not asked.
         var lastFetchedEpoch: Int32 = -1
         var logStartOffset: Int64 = -1
         var maxBytes: Int32 = 0
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.int32(&index)
-            if coder.version >= 9 { try coder.int32(&currentLeaderEpoch) }
-            try coder.int64(&fetchOffset)
-            if coder.version >= 12 { try coder.int32(&lastFetchedEpoch) }
-            if coder.version >= 5 { try coder.int64(&logStartOffset) }
-            try coder.int32(&maxBytes)
-            try coder.tags()
-        }
-    }
-
-    struct ForgottenTopic: WireStruct {
-        var name = ""
-        var partitions: [Int32] = []
-
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.int32Array(&partitions)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.index), .init(\.currentLeaderEpoch, since: 9), .init(\.fetchOffset),
+            .init(\.lastFetchedEpoch, since: 12), .init(\.logStartOffset, since: 5), .init(\.maxBytes),
+        ]
     }
 
     var replicaId: Int32 = -1
@@ -50,40 +24,19 @@ struct FetchRequest: WireStruct {
     var isolationLevel: Int8 = 0
     var sessionId: Int32 = 0
     var sessionEpoch: Int32 = -1
-    var topics: [Topic] = []
-    var forgotten: [ForgottenTopic] = []
+    var topics: [ByTopic<Partition>] = []
+    var forgotten: [ByTopic<Int32>] = []
     var rackId = ""
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.int32(&replicaId)
-        try coder.int32(&maxWaitMs)
-        try coder.int32(&minBytes)
-        if coder.version >= 3 { try coder.int32(&maxBytes) }
-        if coder.version >= 4 { try coder.int8(&isolationLevel) }
-        if coder.version >= 7 {
-            try coder.int32(&sessionId)
-            try coder.int32(&sessionEpoch)
-        }
-        try coder.array(&topics)
-        if coder.version >= 7 { try coder.array(&forgotten) }
-        if coder.version >= 11 { try coder.string(&rackId) }
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.replicaId), .init(\.maxWaitMs), .init(\.minBytes), .init(\.maxBytes), .init(\.isolationLevel),
+        .init(\.sessionId, since: 7), .init(\.sessionEpoch, since: 7), .init(\.topics), .init(\.forgotten, since: 7),
+        .init(\.rackId, since: 11),
+    ]
 }
 
 /// The answer to ``FetchRequest``.
 struct FetchResponse: WireStruct {
-    struct Topic: WireStruct {
-        var name = ""
-        var partitions: [Partition] = []
-
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.array(&partitions)
-            try coder.tags()
-        }
-    }
-
     struct Partition: WireStruct {
         var index: Int32 = 0
         var error = ErrorCode.none
@@ -93,43 +46,37 @@ struct FetchResponse: WireStruct {
         var abortedTransactions: [AbortedTransaction]?
         var preferredReadReplica: Int32 = -1
         var records: ByteBuffer?
+        /// Set when the reader's log and this one part ways before the offset that was asked for.
+        var divergingEpoch: EpochEnd?
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.int32(&index)
-            try coder.error(&error)
-            try coder.int64(&highWatermark)
-            if coder.version >= 4 { try coder.int64(&lastStableOffset) }
-            if coder.version >= 5 { try coder.int64(&logStartOffset) }
-            if coder.version >= 4 { try coder.nullableArray(&abortedTransactions) }
-            if coder.version >= 11 { try coder.int32(&preferredReadReplica) }
-            try coder.nullableBytes(&records)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.index), .init(\.error), .init(\.highWatermark), .init(\.lastStableOffset),
+            .init(\.logStartOffset, since: 5), .init(\.abortedTransactions), .init(\.preferredReadReplica, since: 11),
+            .init(\.records),
+        ]
+        static let taggedFields: [WireTag<Self>] = [.init(0, \.divergingEpoch)]
+    }
+
+    struct EpochEnd: WireStruct, Equatable {
+        var epoch: Int32 = -1
+        var endOffset: Int64 = -1
+
+        static let fields: [WireField<Self>] = [.init(\.epoch), .init(\.endOffset)]
     }
 
     struct AbortedTransaction: WireStruct {
         var producerId: Int64 = 0
         var firstOffset: Int64 = 0
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.int64(&producerId)
-            try coder.int64(&firstOffset)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.producerId), .init(\.firstOffset)]
     }
 
     var throttleMs: Int32 = 0
     var error = ErrorCode.none
     var sessionId: Int32 = 0
-    var topics: [Topic] = []
+    var topics: [ByTopic<Partition>] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 1 { try coder.int32(&throttleMs) }
-        if coder.version >= 7 {
-            try coder.error(&error)
-            try coder.int32(&sessionId)
-        }
-        try coder.array(&topics)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.throttleMs), .init(\.error, since: 7), .init(\.sessionId, since: 7), .init(\.topics),
+    ]
 }

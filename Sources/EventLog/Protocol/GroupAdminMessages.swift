@@ -5,11 +5,7 @@ struct DescribeGroupsRequest: WireStruct {
     var groups: [String] = []
     var includeAuthorizedOperations = false
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.stringArray(&groups)
-        if coder.version >= 3 { try coder.bool(&includeAuthorizedOperations) }
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.groups), .init(\.includeAuthorizedOperations, since: 3)]
 }
 
 /// The answer to ``DescribeGroupsRequest``.
@@ -21,18 +17,12 @@ struct DescribeGroupsResponse: WireStruct {
         var protocolType = ""
         var protocolName = ""
         var members: [Member] = []
-        var authorizedOperations = Int32.min
+        var authorizedOperations = noAuthorizedOperations
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.error(&error)
-            try coder.string(&groupId)
-            try coder.string(&state)
-            try coder.string(&protocolType)
-            try coder.string(&protocolName)
-            try coder.array(&members)
-            if coder.version >= 3 { try coder.int32(&authorizedOperations) }
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.error), .init(\.groupId), .init(\.state), .init(\.protocolType), .init(\.protocolName),
+            .init(\.members), .init(\.authorizedOperations, since: 3),
+        ]
     }
 
     struct Member: WireStruct {
@@ -43,35 +33,23 @@ struct DescribeGroupsResponse: WireStruct {
         var metadata = ByteBuffer()
         var assignment = ByteBuffer()
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&memberId)
-            if coder.version >= 4 { try coder.nullableString(&groupInstanceId) }
-            try coder.string(&clientId)
-            try coder.string(&clientHost)
-            try coder.bytes(&metadata)
-            try coder.bytes(&assignment)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.memberId), .init(\.groupInstanceId, since: 4), .init(\.clientId), .init(\.clientHost),
+            .init(\.metadata), .init(\.assignment),
+        ]
     }
 
     var throttleMs: Int32 = 0
     var groups: [Group] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 1 { try coder.int32(&throttleMs) }
-        try coder.array(&groups)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.throttleMs, since: 1), .init(\.groups)]
 }
 
 /// ListGroups (key 16), versions 0–4.
 struct ListGroupsRequest: WireStruct {
     var statesFilter: [String] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 4 { try coder.stringArray(&statesFilter) }
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.statesFilter, since: 4)]
 }
 
 /// The answer to ``ListGroupsRequest``.
@@ -81,34 +59,21 @@ struct ListGroupsResponse: WireStruct {
         var protocolType = ""
         var state = ""
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&groupId)
-            try coder.string(&protocolType)
-            if coder.version >= 4 { try coder.string(&state) }
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.groupId), .init(\.protocolType), .init(\.state, since: 4)]
     }
 
     var throttleMs: Int32 = 0
     var error = ErrorCode.none
     var groups: [Group] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 1 { try coder.int32(&throttleMs) }
-        try coder.error(&error)
-        try coder.array(&groups)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.throttleMs, since: 1), .init(\.error), .init(\.groups)]
 }
 
 /// DeleteGroups (key 42), versions 0–2.
 struct DeleteGroupsRequest: WireStruct {
     var groups: [String] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.stringArray(&groups)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.groups)]
 }
 
 /// The answer to ``DeleteGroupsRequest``.
@@ -117,19 +82,11 @@ struct DeleteGroupsResponse: WireStruct {
         var groupId = ""
         var error = ErrorCode.none
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&groupId)
-            try coder.error(&error)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.groupId), .init(\.error)]
     }
 
     var throttleMs: Int32 = 0
     var results: [Result] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.int32(&throttleMs)
-        try coder.array(&results)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.throttleMs), .init(\.results)]
 }

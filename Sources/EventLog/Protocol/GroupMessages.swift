@@ -4,22 +4,16 @@ import NIOCore
 struct FindCoordinatorRequest: WireStruct {
     static let groupKeyType: Int8 = 0
 
-    var keys: [String] = []
+    var key = ""
     var keyType: Int8 = 0
+    var keys: [String] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version <= 3 {
-            var key = keys.first ?? ""
-            try coder.string(&key)
-            keys = [key]
-        }
-        if coder.version >= 1 { try coder.int8(&keyType) }
-        if coder.version >= 4 { try coder.stringArray(&keys) }
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.key, until: 3), .init(\.keyType, since: 1), .init(\.keys, since: 4),
+    ]
 }
 
-/// The answer to ``FindCoordinatorRequest``.
+/// The answer to ``FindCoordinatorRequest``: one coordinator before version 4, a list from then on.
 struct FindCoordinatorResponse: WireStruct {
     struct Coordinator: WireStruct {
         var key = ""
@@ -29,36 +23,20 @@ struct FindCoordinatorResponse: WireStruct {
         var error = ErrorCode.none
         var errorMessage: String?
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&key)
-            try coder.int32(&nodeId)
-            try coder.string(&host)
-            try coder.int32(&port)
-            try coder.error(&error)
-            try coder.nullableString(&errorMessage)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.key), .init(\.nodeId), .init(\.host), .init(\.port), .init(\.error), .init(\.errorMessage),
+        ]
     }
 
     var throttleMs: Int32 = 0
-    /// One before version 4.
+    var only = Coordinator()
     var coordinators: [Coordinator] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 1 { try coder.int32(&throttleMs) }
-        if coder.version >= 4 {
-            try coder.array(&coordinators)
-        } else {
-            var only = coordinators.first ?? Coordinator()
-            try coder.error(&only.error)
-            if coder.version >= 1 { try coder.nullableString(&only.errorMessage) }
-            try coder.int32(&only.nodeId)
-            try coder.string(&only.host)
-            try coder.int32(&only.port)
-            coordinators = [only]
-        }
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.throttleMs, since: 1), .init(\.only.error, until: 3), .init(\.only.errorMessage, since: 1, until: 3),
+        .init(\.only.nodeId, until: 3), .init(\.only.host, until: 3), .init(\.only.port, until: 3),
+        .init(\.coordinators, since: 4),
+    ]
 }
 
 /// JoinGroup (key 11), versions 0–7.
@@ -67,11 +45,7 @@ struct JoinGroupRequest: WireStruct {
         var name = ""
         var metadata = ByteBuffer()
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.bytes(&metadata)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.name), .init(\.metadata)]
     }
 
     var groupId = ""
@@ -82,16 +56,10 @@ struct JoinGroupRequest: WireStruct {
     var protocolType = ""
     var protocols: [GroupProtocol] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.string(&groupId)
-        try coder.int32(&sessionTimeoutMs)
-        if coder.version >= 1 { try coder.int32(&rebalanceTimeoutMs) }
-        try coder.string(&memberId)
-        if coder.version >= 5 { try coder.nullableString(&groupInstanceId) }
-        try coder.string(&protocolType)
-        try coder.array(&protocols)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.groupId), .init(\.sessionTimeoutMs), .init(\.rebalanceTimeoutMs, since: 1), .init(\.memberId),
+        .init(\.groupInstanceId, since: 5), .init(\.protocolType), .init(\.protocols),
+    ]
 }
 
 /// The answer to ``JoinGroupRequest``.
@@ -101,12 +69,9 @@ struct JoinGroupResponse: WireStruct {
         var groupInstanceId: String?
         var metadata = ByteBuffer()
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&memberId)
-            if coder.version >= 5 { try coder.nullableString(&groupInstanceId) }
-            try coder.bytes(&metadata)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.memberId), .init(\.groupInstanceId, since: 5), .init(\.metadata),
+        ]
     }
 
     var throttleMs: Int32 = 0
@@ -118,23 +83,10 @@ struct JoinGroupResponse: WireStruct {
     var memberId = ""
     var members: [Member] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 2 { try coder.int32(&throttleMs) }
-        try coder.error(&error)
-        try coder.int32(&generation)
-        if coder.version >= 7 {
-            try coder.nullableString(&protocolType)
-            try coder.nullableString(&protocolName)
-        } else {
-            var name = protocolName ?? ""
-            try coder.string(&name)
-            protocolName = name
-        }
-        try coder.string(&leader)
-        try coder.string(&memberId)
-        try coder.array(&members)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.throttleMs, since: 2), .init(\.error), .init(\.generation), .init(\.protocolType, since: 7),
+        .init(\.protocolName, nullableSince: 7), .init(\.leader), .init(\.memberId), .init(\.members),
+    ]
 }
 
 /// SyncGroup (key 14), versions 0–5.
@@ -143,11 +95,7 @@ struct SyncGroupRequest: WireStruct {
         var memberId = ""
         var assignment = ByteBuffer()
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&memberId)
-            try coder.bytes(&assignment)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.memberId), .init(\.assignment)]
     }
 
     var groupId = ""
@@ -158,18 +106,10 @@ struct SyncGroupRequest: WireStruct {
     var protocolName: String?
     var assignments: [Assignment] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.string(&groupId)
-        try coder.int32(&generation)
-        try coder.string(&memberId)
-        if coder.version >= 3 { try coder.nullableString(&groupInstanceId) }
-        if coder.version >= 5 {
-            try coder.nullableString(&protocolType)
-            try coder.nullableString(&protocolName)
-        }
-        try coder.array(&assignments)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.groupId), .init(\.generation), .init(\.memberId), .init(\.groupInstanceId, since: 3),
+        .init(\.protocolType, since: 5), .init(\.protocolName, since: 5), .init(\.assignments),
+    ]
 }
 
 /// The answer to ``SyncGroupRequest``.
@@ -180,16 +120,10 @@ struct SyncGroupResponse: WireStruct {
     var protocolName: String?
     var assignment = ByteBuffer()
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 1 { try coder.int32(&throttleMs) }
-        try coder.error(&error)
-        if coder.version >= 5 {
-            try coder.nullableString(&protocolType)
-            try coder.nullableString(&protocolName)
-        }
-        try coder.bytes(&assignment)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.throttleMs, since: 1), .init(\.error), .init(\.protocolType, since: 5), .init(\.protocolName, since: 5),
+        .init(\.assignment),
+    ]
 }
 
 /// Heartbeat (key 12), versions 0–4.
@@ -199,13 +133,9 @@ struct HeartbeatRequest: WireStruct {
     var memberId = ""
     var groupInstanceId: String?
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.string(&groupId)
-        try coder.int32(&generation)
-        try coder.string(&memberId)
-        if coder.version >= 3 { try coder.nullableString(&groupInstanceId) }
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.groupId), .init(\.generation), .init(\.memberId), .init(\.groupInstanceId, since: 3),
+    ]
 }
 
 /// The answer to ``HeartbeatRequest``.
@@ -213,41 +143,25 @@ struct HeartbeatResponse: WireStruct {
     var throttleMs: Int32 = 0
     var error = ErrorCode.none
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 1 { try coder.int32(&throttleMs) }
-        try coder.error(&error)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.throttleMs, since: 1), .init(\.error)]
 }
 
-/// LeaveGroup (key 13), versions 0–4; from version 3 on several members may leave at once.
+/// LeaveGroup (key 13), versions 0–4: one member before version 3, a list from then on.
 struct LeaveGroupRequest: WireStruct {
     struct Member: WireStruct {
         var memberId = ""
         var groupInstanceId: String?
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&memberId)
-            try coder.nullableString(&groupInstanceId)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.memberId), .init(\.groupInstanceId)]
     }
 
     var groupId = ""
-    /// One before version 3.
+    var memberId = ""
     var members: [Member] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.string(&groupId)
-        if coder.version >= 3 {
-            try coder.array(&members)
-        } else {
-            var only = members.first ?? Member()
-            try coder.string(&only.memberId)
-            members = [only]
-        }
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.groupId), .init(\.memberId, until: 2), .init(\.members, since: 3),
+    ]
 }
 
 /// The answer to ``LeaveGroupRequest``.
@@ -257,22 +171,14 @@ struct LeaveGroupResponse: WireStruct {
         var groupInstanceId: String?
         var error = ErrorCode.none
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&memberId)
-            try coder.nullableString(&groupInstanceId)
-            try coder.error(&error)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.memberId), .init(\.groupInstanceId), .init(\.error)]
     }
 
     var throttleMs: Int32 = 0
     var error = ErrorCode.none
     var members: [Member] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 1 { try coder.int32(&throttleMs) }
-        try coder.error(&error)
-        if coder.version >= 3 { try coder.array(&members) }
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.throttleMs, since: 1), .init(\.error), .init(\.members, since: 3),
+    ]
 }

@@ -5,57 +5,26 @@ struct ListOffsetsRequest: WireStruct {
     static let earliest: Int64 = -2
     static let maxTimestamp: Int64 = -3
 
-    struct Topic: WireStruct {
-        var name = ""
-        var partitions: [Partition] = []
-
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.array(&partitions)
-            try coder.tags()
-        }
-    }
-
     struct Partition: WireStruct {
         var index: Int32 = 0
         var currentLeaderEpoch: Int32 = -1
         var timestamp: Int64 = 0
         var maxOffsets: Int32 = 1
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.int32(&index)
-            if coder.version >= 4 { try coder.int32(&currentLeaderEpoch) }
-            try coder.int64(&timestamp)
-            if coder.version == 0 { try coder.int32(&maxOffsets) }
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.index), .init(\.currentLeaderEpoch, since: 4), .init(\.timestamp), .init(\.maxOffsets, until: 0),
+        ]
     }
 
     var replicaId: Int32 = -1
     var isolationLevel: Int8 = 0
-    var topics: [Topic] = []
+    var topics: [ByTopic<Partition>] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.int32(&replicaId)
-        if coder.version >= 2 { try coder.int8(&isolationLevel) }
-        try coder.array(&topics)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.replicaId), .init(\.isolationLevel, since: 2), .init(\.topics)]
 }
 
 /// The answer to ``ListOffsetsRequest``.
 struct ListOffsetsResponse: WireStruct {
-    struct Topic: WireStruct {
-        var name = ""
-        var partitions: [Partition] = []
-
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.array(&partitions)
-            try coder.tags()
-        }
-    }
-
     struct Partition: WireStruct {
         var index: Int32 = 0
         var error = ErrorCode.none
@@ -64,100 +33,51 @@ struct ListOffsetsResponse: WireStruct {
         var offset: Int64 = -1
         var leaderEpoch: Int32 = -1
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.int32(&index)
-            try coder.error(&error)
-            if coder.version == 0 {
-                try coder.int64Array(&oldStyleOffsets)
-            } else {
-                try coder.int64(&timestamp)
-                try coder.int64(&offset)
-            }
-            if coder.version >= 4 { try coder.int32(&leaderEpoch) }
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.index), .init(\.error), .init(\.oldStyleOffsets, until: 0), .init(\.timestamp, since: 1),
+            .init(\.offset, since: 1), .init(\.leaderEpoch, since: 4),
+        ]
     }
 
     var throttleMs: Int32 = 0
-    var topics: [Topic] = []
+    var topics: [ByTopic<Partition>] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 2 { try coder.int32(&throttleMs) }
-        try coder.array(&topics)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.throttleMs, since: 2), .init(\.topics)]
 }
 
 /// OffsetForLeaderEpoch (key 23), versions 0–4.
 struct OffsetForLeaderEpochRequest: WireStruct {
-    struct Topic: WireStruct {
-        var name = ""
-        var partitions: [Partition] = []
-
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.array(&partitions)
-            try coder.tags()
-        }
-    }
-
     struct Partition: WireStruct {
         var index: Int32 = 0
         var currentLeaderEpoch: Int32 = -1
         var leaderEpoch: Int32 = 0
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.int32(&index)
-            if coder.version >= 2 { try coder.int32(&currentLeaderEpoch) }
-            try coder.int32(&leaderEpoch)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.index), .init(\.currentLeaderEpoch, since: 2), .init(\.leaderEpoch),
+        ]
     }
 
     var replicaId: Int32 = -2
-    var topics: [Topic] = []
+    var topics: [ByTopic<Partition>] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 3 { try coder.int32(&replicaId) }
-        try coder.array(&topics)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.replicaId, since: 3), .init(\.topics)]
 }
 
 /// The answer to ``OffsetForLeaderEpochRequest``.
 struct OffsetForLeaderEpochResponse: WireStruct {
-    struct Topic: WireStruct {
-        var name = ""
-        var partitions: [Partition] = []
-
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.array(&partitions)
-            try coder.tags()
-        }
-    }
-
     struct Partition: WireStruct {
         var error = ErrorCode.none
         var index: Int32 = 0
         var leaderEpoch: Int32 = -1
         var endOffset: Int64 = -1
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.error(&error)
-            try coder.int32(&index)
-            if coder.version >= 1 { try coder.int32(&leaderEpoch) }
-            try coder.int64(&endOffset)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.error), .init(\.index), .init(\.leaderEpoch, since: 1), .init(\.endOffset),
+        ]
     }
 
     var throttleMs: Int32 = 0
-    var topics: [Topic] = []
+    var topics: [ByTopic<Partition>] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 2 { try coder.int32(&throttleMs) }
-        try coder.array(&topics)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.throttleMs, since: 2), .init(\.topics)]
 }

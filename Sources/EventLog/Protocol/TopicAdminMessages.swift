@@ -7,48 +7,30 @@ struct CreateTopicsRequest: WireStruct {
         var assignments: [Assignment] = []
         var configs: [Config] = []
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.int32(&partitionCount)
-            try coder.int16(&replicationFactor)
-            try coder.array(&assignments)
-            try coder.array(&configs)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.name), .init(\.partitionCount), .init(\.replicationFactor), .init(\.assignments), .init(\.configs),
+        ]
     }
 
     struct Assignment: WireStruct {
         var partition: Int32 = 0
         var brokers: [Int32] = []
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.int32(&partition)
-            try coder.int32Array(&brokers)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.partition), .init(\.brokers)]
     }
 
     struct Config: WireStruct {
         var name = ""
         var value: String?
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.nullableString(&value)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.name), .init(\.value)]
     }
 
     var topics: [Topic] = []
     var timeoutMs: Int32 = 0
     var validateOnly = false
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.array(&topics)
-        try coder.int32(&timeoutMs)
-        if coder.version >= 1 { try coder.bool(&validateOnly) }
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.topics), .init(\.timeoutMs), .init(\.validateOnly, since: 1)]
 }
 
 /// The answer to ``CreateTopicsRequest``.
@@ -62,18 +44,10 @@ struct CreateTopicsResponse: WireStruct {
         var replicationFactor: Int16 = -1
         var configs: [Config]?
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            if coder.version >= 7 { try coder.uuid(&id) }
-            try coder.error(&error)
-            if coder.version >= 1 { try coder.nullableString(&errorMessage) }
-            if coder.version >= 5 {
-                try coder.int32(&partitionCount)
-                try coder.int16(&replicationFactor)
-                try coder.nullableArray(&configs)
-            }
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.name), .init(\.id, since: 7), .init(\.error), .init(\.errorMessage, since: 1),
+            .init(\.partitionCount, since: 5), .init(\.replicationFactor, since: 5), .init(\.configs, since: 5),
+        ]
     }
 
     struct Config: WireStruct {
@@ -83,24 +57,15 @@ struct CreateTopicsResponse: WireStruct {
         var source: Int8 = -1
         var isSensitive = false
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.nullableString(&value)
-            try coder.bool(&isReadOnly)
-            try coder.int8(&source)
-            try coder.bool(&isSensitive)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.name), .init(\.value), .init(\.isReadOnly), .init(\.source), .init(\.isSensitive),
+        ]
     }
 
     var throttleMs: Int32 = 0
     var topics: [Topic] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 2 { try coder.int32(&throttleMs) }
-        try coder.array(&topics)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.throttleMs, since: 2), .init(\.topics)]
 }
 
 /// DeleteTopics (key 20), versions 0–6; version 6 names topics by name or by id.
@@ -109,27 +74,16 @@ struct DeleteTopicsRequest: WireStruct {
         var name: String?
         var id = TopicID.zero
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.nullableString(&name)
-            try coder.uuid(&id)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.name), .init(\.id)]
     }
 
     var topics: [Topic] = []
+    var names: [String] = []
     var timeoutMs: Int32 = 0
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 6 {
-            try coder.array(&topics)
-        } else {
-            var names = topics.map { $0.name ?? "" }
-            try coder.stringArray(&names)
-            topics = names.map { Topic(name: $0) }
-        }
-        try coder.int32(&timeoutMs)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [
+        .init(\.topics, since: 6), .init(\.names, until: 5), .init(\.timeoutMs),
+    ]
 }
 
 /// The answer to ``DeleteTopicsRequest``.
@@ -140,29 +94,15 @@ struct DeleteTopicsResponse: WireStruct {
         var error = ErrorCode.none
         var errorMessage: String?
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            if coder.version >= 6 {
-                try coder.nullableString(&name)
-                try coder.uuid(&id)
-            } else {
-                var text = name ?? ""
-                try coder.string(&text)
-                name = text
-            }
-            try coder.error(&error)
-            if coder.version >= 5 { try coder.nullableString(&errorMessage) }
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [
+            .init(\.name, nullableSince: 6), .init(\.id, since: 6), .init(\.error), .init(\.errorMessage, since: 5),
+        ]
     }
 
     var throttleMs: Int32 = 0
     var topics: [Topic] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        if coder.version >= 1 { try coder.int32(&throttleMs) }
-        try coder.array(&topics)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.throttleMs, since: 1), .init(\.topics)]
 }
 
 /// CreatePartitions (key 37), versions 0–3.
@@ -172,33 +112,20 @@ struct CreatePartitionsRequest: WireStruct {
         var count: Int32 = 0
         var assignments: [Assignment]?
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.int32(&count)
-            try coder.nullableArray(&assignments)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.name), .init(\.count), .init(\.assignments)]
     }
 
     struct Assignment: WireStruct {
         var brokers: [Int32] = []
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.int32Array(&brokers)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.brokers)]
     }
 
     var topics: [Topic] = []
     var timeoutMs: Int32 = 0
     var validateOnly = false
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.array(&topics)
-        try coder.int32(&timeoutMs)
-        try coder.bool(&validateOnly)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.topics), .init(\.timeoutMs), .init(\.validateOnly)]
 }
 
 /// The answer to ``CreatePartitionsRequest``.
@@ -208,91 +135,43 @@ struct CreatePartitionsResponse: WireStruct {
         var error = ErrorCode.none
         var errorMessage: String?
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.error(&error)
-            try coder.nullableString(&errorMessage)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.name), .init(\.error), .init(\.errorMessage)]
     }
 
     var throttleMs: Int32 = 0
     var topics: [Topic] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.int32(&throttleMs)
-        try coder.array(&topics)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.throttleMs), .init(\.topics)]
 }
 
 /// DeleteRecords (key 21), versions 0–2.
 struct DeleteRecordsRequest: WireStruct {
-    struct Topic: WireStruct {
-        var name = ""
-        var partitions: [Partition] = []
-
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.array(&partitions)
-            try coder.tags()
-        }
-    }
-
     struct Partition: WireStruct {
         var index: Int32 = 0
         /// Records below this offset go; −1 means all that are readable.
         var offset: Int64 = 0
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.int32(&index)
-            try coder.int64(&offset)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.index), .init(\.offset)]
     }
 
-    var topics: [Topic] = []
+    var topics: [ByTopic<Partition>] = []
     var timeoutMs: Int32 = 0
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.array(&topics)
-        try coder.int32(&timeoutMs)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.topics), .init(\.timeoutMs)]
 }
 
 /// The answer to ``DeleteRecordsRequest``.
 struct DeleteRecordsResponse: WireStruct {
-    struct Topic: WireStruct {
-        var name = ""
-        var partitions: [Partition] = []
-
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.string(&name)
-            try coder.array(&partitions)
-            try coder.tags()
-        }
-    }
-
     struct Partition: WireStruct {
         var index: Int32 = 0
         var lowWatermark: Int64 = -1
         var error = ErrorCode.none
 
-        mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-            try coder.int32(&index)
-            try coder.int64(&lowWatermark)
-            try coder.error(&error)
-            try coder.tags()
-        }
+        static let fields: [WireField<Self>] = [.init(\.index), .init(\.lowWatermark), .init(\.error)]
     }
 
     var throttleMs: Int32 = 0
-    var topics: [Topic] = []
+    var topics: [ByTopic<Partition>] = []
 
-    mutating func code<Coder: WireCoder>(_ coder: inout Coder) throws(WireError) {
-        try coder.int32(&throttleMs)
-        try coder.array(&topics)
-        try coder.tags()
-    }
+    static let fields: [WireField<Self>] = [.init(\.throttleMs), .init(\.topics)]
 }

@@ -2,7 +2,7 @@ import NIOCore
 
 /// Writes a message. Large byte fields (record batches) are not copied: the result is a list of buffers that are
 /// handed to the socket in one gathering write.
-struct WireWriter: WireCoder {
+struct WireWriter {
     /// Byte fields from this size on become buffers of their own.
     static let copyLimit = 2048
 
@@ -34,11 +34,7 @@ struct WireWriter: WireCoder {
     }
 
     /// Writes a whole message.
-    mutating func message<Message: WireStruct>(_ message: Message) {
-        var message = message
-        // The writer throws nothing; the protocol's signature is the reader's.
-        do throws(WireError) { try message.code(&self) } catch { preconditionFailure("Writing threw \(error).") }
-    }
+    mutating func message(_ message: some WireStruct) { message.put(into: &self) }
 
     private mutating func flushCurrent() {
         guard current.readableBytes > 0 else { return }
@@ -58,16 +54,9 @@ struct WireWriter: WireCoder {
         }
     }
 
-    mutating func bool(_ value: inout Bool) { current.writeInteger(value ? UInt8(1) : 0) }
-    mutating func int8(_ value: inout Int8) { current.writeInteger(value) }
-    mutating func int16(_ value: inout Int16) { current.writeInteger(value) }
-    mutating func int32(_ value: inout Int32) { current.writeInteger(value) }
-    mutating func int64(_ value: inout Int64) { current.writeInteger(value) }
+    mutating func bytes(_ bytes: some Sequence<UInt8>) { current.writeBytes(bytes) }
 
-    mutating func uuid(_ value: inout TopicID) {
-        current.writeInteger(value.high)
-        current.writeInteger(value.low)
-    }
+    mutating func integer(_ value: some FixedWidthInteger) { current.writeInteger(value) }
 
     mutating func unsignedVarint(_ value: UInt32) {
         var rest = value
@@ -78,91 +67,27 @@ struct WireWriter: WireCoder {
         current.writeInteger(UInt8(truncatingIfNeeded: rest))
     }
 
-    private mutating func shortLength(_ length: Int?) {
+    /// A length or count, nil for null; see ``WireReader/length(isShort:)``.
+    mutating func length(_ length: Int?, isShort: Bool = false) {
         if isFlexible {
             unsignedVarint(length.map { UInt32(clamping: $0 + 1) } ?? 0)
+        } else if isShort {
+            integer(Int16(clamping: length ?? -1))
         } else {
-            current.writeInteger(Int16(clamping: length ?? -1))
+            integer(Int32(clamping: length ?? -1))
         }
     }
 
-    private mutating func longLength(_ length: Int?) {
-        if isFlexible {
-            unsignedVarint(length.map { UInt32(clamping: $0 + 1) } ?? 0)
-        } else {
-            current.writeInteger(Int32(clamping: length ?? -1))
+    /// The section that ends every struct in flexible versions.
+    mutating func tags(_ fields: [(tag: UInt32, put: (inout WireWriter) -> Void)] = []) {
+        guard isFlexible else { return }
+        unsignedVarint(UInt32(fields.count))
+        for (tag, put) in fields {
+            unsignedVarint(tag)
+            var inner = WireWriter(version: version, isFlexible: true)
+            put(&inner)
+            unsignedVarint(UInt32(inner.byteCount))
+            for chunk in inner.finish() { raw(chunk) }
         }
-    }
-
-    mutating func string(_ value: inout String) {
-        var optional: String? = value
-        nullableString(&optional)
-    }
-
-    mutating func nullableString(_ value: inout String?) {
-        guard let value else {
-            shortLength(nil)
-            return
-        }
-        // A classic string's length has 16 bits; nothing this server writes comes near (names ≤ 249, messages ≤ 4096).
-        let utf8 = value.utf8.prefix(Int(Int16.max))
-        shortLength(utf8.count)
-        current.writeBytes(utf8)
-    }
-
-    mutating func bytes(_ value: inout ByteBuffer) {
-        longLength(value.readableBytes)
-        raw(value)
-    }
-
-    mutating func nullableBytes(_ value: inout ByteBuffer?) {
-        longLength(value?.readableBytes)
-        if let value { raw(value) }
-    }
-
-    mutating func array<Element: WireStruct>(_ value: inout [Element]) throws(WireError) {
-        longLength(value.count)
-        for element in value {
-            var element = element
-            try element.code(&self)
-        }
-    }
-
-    mutating func nullableArray<Element: WireStruct>(_ value: inout [Element]?) throws(WireError) {
-        guard var present = value else {
-            longLength(nil)
-            return
-        }
-        try array(&present)
-    }
-
-    mutating func int32Array(_ value: inout [Int32]) {
-        longLength(value.count)
-        for element in value { current.writeInteger(element) }
-    }
-
-    mutating func int64Array(_ value: inout [Int64]) {
-        longLength(value.count)
-        for element in value { current.writeInteger(element) }
-    }
-
-    mutating func stringArray(_ value: inout [String]) {
-        longLength(value.count)
-        for element in value {
-            var element = element
-            string(&element)
-        }
-    }
-
-    mutating func nullableStringArray(_ value: inout [String]?) {
-        guard var present = value else {
-            longLength(nil)
-            return
-        }
-        stringArray(&present)
-    }
-
-    mutating func tags() {
-        if isFlexible { unsignedVarint(0) }
     }
 }

@@ -70,40 +70,34 @@ final class Broker: Sendable {
             responder.send(apiVersions(error: .unsupportedVersion))
             return nil
         }
-        var reader = WireReader(
-            body,
-            version: context.version,
-            isFlexible: context.row.isFlexible(context.version)
-        )
+        let isFlexible = context.row.isFlexible(context.version)
+        var reader = WireReader(body, version: context.version, isFlexible: isFlexible)
         switch context.row.key {
-        case .produce: produce(try reader.message(ProduceRequest.self), responder)
-        case .fetch: return fetch(try reader.message(FetchRequest.self), responder, eventLoop: eventLoop)
-        case .listOffsets: listOffsets(try reader.message(ListOffsetsRequest.self), responder)
-        case .metadata: metadata(try reader.message(MetadataRequest.self), responder)
-        case .offsetCommit: offsetCommit(try reader.message(OffsetCommitRequest.self), responder)
-        case .offsetFetch: offsetFetch(try reader.message(OffsetFetchRequest.self), responder)
-        case .findCoordinator: findCoordinator(try reader.message(FindCoordinatorRequest.self), responder)
-        case .joinGroup: joinGroup(try reader.message(JoinGroupRequest.self), responder)
-        case .heartbeat: heartbeat(try reader.message(HeartbeatRequest.self), responder)
-        case .leaveGroup: leaveGroup(try reader.message(LeaveGroupRequest.self), responder)
-        case .syncGroup: syncGroup(try reader.message(SyncGroupRequest.self), responder)
-        case .describeGroups: describeGroups(try reader.message(DescribeGroupsRequest.self), responder)
-        case .listGroups: listGroups(try reader.message(ListGroupsRequest.self), responder)
+        case .produce: produce(try reader.message(), responder)
+        case .fetch: return fetch(try reader.message(), responder, eventLoop: eventLoop)
+        case .listOffsets: listOffsets(try reader.message(), responder)
+        case .metadata: metadata(try reader.message(), responder)
+        case .offsetCommit: offsetCommit(try reader.message(), responder)
+        case .offsetFetch: offsetFetch(try reader.message(), responder)
+        case .findCoordinator: findCoordinator(try reader.message(), responder)
+        case .joinGroup: joinGroup(try reader.message(), responder)
+        case .heartbeat: heartbeat(try reader.message(), responder)
+        case .leaveGroup: leaveGroup(try reader.message(), responder)
+        case .syncGroup: syncGroup(try reader.message(), responder)
+        case .describeGroups: describeGroups(try reader.message(), responder)
+        case .listGroups: listGroups(try reader.message(), responder)
         case .apiVersions:
             _ = try reader.message(ApiVersionsRequest.self)
             responder.send(apiVersions(error: .none))
-        case .createTopics: createTopics(try reader.message(CreateTopicsRequest.self), responder)
-        case .deleteTopics: deleteTopics(try reader.message(DeleteTopicsRequest.self), responder)
-        case .deleteRecords: deleteRecords(try reader.message(DeleteRecordsRequest.self), responder)
-        case .initProducerId: initProducerId(try reader.message(InitProducerIdRequest.self), responder)
-        case .offsetForLeaderEpoch:
-            offsetForLeaderEpoch(try reader.message(OffsetForLeaderEpochRequest.self), responder)
-        case .describeConfigs: describeConfigs(try reader.message(DescribeConfigsRequest.self), responder)
-        case .createPartitions: createPartitions(try reader.message(CreatePartitionsRequest.self), responder)
-        case .deleteGroups: deleteGroups(try reader.message(DeleteGroupsRequest.self), responder)
-        case .describeCluster:
-            _ = try reader.message(DescribeClusterRequest.self)
-            describeCluster(responder)
+        case .createTopics: createTopics(try reader.message(), responder)
+        case .deleteTopics: deleteTopics(try reader.message(), responder)
+        case .deleteRecords: deleteRecords(try reader.message(), responder)
+        case .initProducerId: initProducerId(try reader.message(), responder)
+        case .offsetForLeaderEpoch: offsetForLeaderEpoch(try reader.message(), responder)
+        case .describeConfigs: describeConfigs(try reader.message(), responder)
+        case .createPartitions: createPartitions(try reader.message(), responder)
+        case .deleteGroups: deleteGroups(try reader.message(), responder)
+        case .describeCluster: describeCluster(try reader.message(), responder)
         }
         return nil
     }

@@ -26,6 +26,7 @@ private final class FetchOperation: RunningRequest, Sendable {
         let offset: Int64
         let maxBytes: Int
         let epoch: Int32
+        let lastFetchedEpoch: Int32
     }
 
     private struct Ready: Sendable {
@@ -63,7 +64,7 @@ private final class FetchOperation: RunningRequest, Sendable {
         var response = FetchResponse()
         for (place, topic) in request.topics.enumerated() {
             let logs = broker.store.topic(topic.name)?.partitions ?? []
-            var answer = FetchResponse.Topic(name: topic.name)
+            var answer = ByTopic<FetchResponse.Partition>(name: topic.name)
             answer.partitions.reserveCapacity(topic.partitions.count)
             for (index, partition) in topic.partitions.enumerated() {
                 let known = partition.index >= 0 && Int(partition.index) < logs.count
@@ -74,7 +75,8 @@ private final class FetchOperation: RunningRequest, Sendable {
                         log: known ? logs[Int(partition.index)] : nil,
                         offset: partition.fetchOffset,
                         maxBytes: max(0, Int(partition.maxBytes)),
-                        epoch: partition.currentLeaderEpoch
+                        epoch: partition.currentLeaderEpoch,
+                        lastFetchedEpoch: partition.lastFetchedEpoch
                     )
                 )
                 answer.partitions.append(
@@ -122,21 +124,33 @@ private final class FetchOperation: RunningRequest, Sendable {
         var response = emptyResponse
         var ready: [Ready] = []
         var available = 0
-        var hasError = false
+        // An error or a divergence is told at once.
+        var mustAnswer = false
         for target in targets {
             func set(_ change: (inout FetchResponse.Partition) -> Void) {
                 change(&response.topics[target.topic].partitions[target.place])
             }
             guard let log = target.log else {
-                hasError = true
+                mustAnswer = true
                 set { $0.error = .unknownTopicOrPartition }
                 continue
             }
             let epochError = broker.checkEpoch(target.epoch)
             guard epochError == .none else {
-                hasError = true
+                mustAnswer = true
                 set { $0.error = epochError }
                 continue
+            }
+            if target.lastFetchedEpoch >= 0 {
+                let end = log.end(ofEpoch: target.lastFetchedEpoch)
+                if end.map({ $0.epoch < target.lastFetchedEpoch || $0.offset < target.offset }) ?? true {
+                    mustAnswer = true
+                    set {
+                        $0.error = end == nil ? .offsetOutOfRange : .none
+                        $0.divergingEpoch = end.map { .init(epoch: $0.epoch, endOffset: $0.offset) }
+                    }
+                    continue
+                }
             }
             let (found, bounds) = log.fetchState(at: target.offset, waiter: isLate ? nil : waiter)
             set {
@@ -146,10 +160,10 @@ private final class FetchOperation: RunningRequest, Sendable {
             }
             switch found {
             case .outOfRange:
-                hasError = true
+                mustAnswer = true
                 set { $0.error = .offsetOutOfRange }
             case .offline:
-                hasError = true
+                mustAnswer = true
                 // Deleted, or in doubt.
                 let name = response.topics[target.topic].name
                 let isCurrent = broker.store.partition(name, log.index) === log
@@ -160,7 +174,7 @@ private final class FetchOperation: RunningRequest, Sendable {
                 available += min(plan.available, target.maxBytes)
             }
         }
-        if isLate || hasError || targets.isEmpty || available >= minBytes {
+        if isLate || mustAnswer || targets.isEmpty || available >= minBytes {
             waiter.end()
             read(ready, available: available, response)
         } else {

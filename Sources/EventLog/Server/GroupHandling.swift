@@ -18,9 +18,11 @@ extension Broker {
     }
 
     func leaveGroup(_ request: LeaveGroupRequest, _ responder: Responder) {
+        let isSingle = responder.context.version < 3
+        var request = request
+        if isSingle { request.members = [.init(memberId: request.memberId)] }
         var response = groups.leave(request)
-        // Before version 3 there is one member, whose error is the answer's.
-        if responder.context.version < 3 { response.error = response.members.first?.error ?? .none }
+        if isSingle { response.error = response.members.first?.error ?? .none }
         responder.send(response)
     }
 
@@ -30,7 +32,8 @@ extension Broker {
     }
 
     func offsetFetch(_ request: OffsetFetchRequest, _ responder: Responder) {
-        responder.send(OffsetFetchResponse(groups: request.groups.map { groups.fetchOffsets($0) }))
+        let only = responder.context.version < 8 ? groups.fetchOffsets(request.only) : .init()
+        responder.send(OffsetFetchResponse(only: only, groups: request.groups.map { groups.fetchOffsets($0) }))
     }
 
     func describeGroups(_ request: DescribeGroupsRequest, _ responder: Responder) {

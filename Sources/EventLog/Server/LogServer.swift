@@ -24,7 +24,7 @@ public final class LogServer: Sendable {
     /// The port of health and metrics, if asked for.
     public let metricsPort: Int?
 
-    private let broker: Broker
+    let broker: Broker
     private let group: MultiThreadedEventLoopGroup
     private let pools: [NIOThreadPool]
     private let failure: AsyncStream<String>

@@ -3,7 +3,7 @@ import NIOCore
 
 extension Broker {
     func metadata(_ request: MetadataRequest, _ responder: Responder) {
-        guard let wanted = request.topics else {
+        guard let wanted = request.topics, !wanted.isEmpty || responder.context.version > 0 else {
             return responder.send(metadataResponse(store.topics.map { describe($0) }))
         }
         let mayCreate = configuration.autoCreateTopics && request.allowAutoTopicCreation
@@ -62,50 +62,44 @@ extension Broker {
         )
     }
 
-    private var brokerEntry: BrokerEntry {
-        let address = address
-        return BrokerEntry(nodeId: LogStore.nodeId, host: address.host, port: Int32(clamping: address.port))
-    }
-
     private func metadataResponse(_ topics: [MetadataResponse.Topic]) -> MetadataResponse {
         MetadataResponse(
-            brokers: [brokerEntry],
+            brokers: [.init(nodeId: LogStore.nodeId, host: address.host, port: Int32(clamping: address.port))],
             clusterId: store.clusterId,
             controllerId: LogStore.nodeId,
             topics: topics
         )
     }
 
-    func describeCluster(_ responder: Responder) {
+    func describeCluster(_ request: DescribeClusterRequest, _ responder: Responder) {
+        guard request.endpointType == DescribeClusterRequest.brokers else {
+            let message = "Only brokers can be described here."
+            return responder.send(
+                DescribeClusterResponse(
+                    error: .unsupportedEndpointType,
+                    errorMessage: message,
+                    endpointType: request.endpointType
+                )
+            )
+        }
         responder.send(
             DescribeClusterResponse(
                 clusterId: store.clusterId,
                 controllerId: LogStore.nodeId,
-                brokers: [brokerEntry]
+                brokers: [.init(nodeId: LogStore.nodeId, host: address.host, port: Int32(clamping: address.port))]
             )
         )
     }
 
     func findCoordinator(_ request: FindCoordinatorRequest, _ responder: Responder) {
-        let address = address
+        func coordinator(_ key: String) -> FindCoordinatorResponse.Coordinator {
+            guard request.keyType == FindCoordinatorRequest.groupKeyType else {
+                return .init(key: key, error: .invalidRequest, errorMessage: "Only groups have a coordinator here.")
+            }
+            return .init(key: key, nodeId: LogStore.nodeId, host: address.host, port: Int32(clamping: address.port))
+        }
         responder.send(
-            FindCoordinatorResponse(
-                coordinators: request.keys.map { key in
-                    guard request.keyType == FindCoordinatorRequest.groupKeyType else {
-                        return .init(
-                            key: key,
-                            error: .invalidRequest,
-                            errorMessage: "Only groups have a coordinator here."
-                        )
-                    }
-                    return .init(
-                        key: key,
-                        nodeId: LogStore.nodeId,
-                        host: address.host,
-                        port: Int32(clamping: address.port)
-                    )
-                }
-            )
+            FindCoordinatorResponse(only: coordinator(request.key), coordinators: request.keys.map(coordinator))
         )
     }
 
@@ -127,12 +121,7 @@ extension Broker {
 
     private func listOffsetsResponse(_ request: ListOffsetsRequest, version: Int16) -> ListOffsetsResponse {
         ListOffsetsResponse(
-            topics: request.topics.map { topic in
-                ListOffsetsResponse.Topic(
-                    name: topic.name,
-                    partitions: topic.partitions.map { offsetAnswer(topic.name, $0, version: version) }
-                )
-            }
+            topics: request.topics.map { topic in topic.map { offsetAnswer(topic.name, $0, version: version) } }
         )
     }
 
@@ -174,27 +163,21 @@ extension Broker {
     }
 
     func offsetForLeaderEpoch(_ request: OffsetForLeaderEpochRequest, _ responder: Responder) {
-        responder.send(
-            OffsetForLeaderEpochResponse(
-                topics: request.topics.map { topic in
-                    OffsetForLeaderEpochResponse.Topic(
-                        name: topic.name,
-                        partitions: topic.partitions.map { partition in
-                            var answer = OffsetForLeaderEpochResponse.Partition(index: partition.index)
-                            guard let log = store.partition(topic.name, partition.index) else {
-                                answer.error = .unknownTopicOrPartition
-                                return answer
-                            }
-                            answer.error = checkEpoch(partition.currentLeaderEpoch)
-                            if answer.error == .none, let end = log.end(ofEpoch: partition.leaderEpoch) {
-                                answer.leaderEpoch = end.epoch
-                                answer.endOffset = end.offset
-                            }
-                            return answer
-                        }
-                    )
-                }
-            )
-        )
+        typealias Answer = OffsetForLeaderEpochResponse.Partition
+        func end(_ topic: String, _ wanted: OffsetForLeaderEpochRequest.Partition) -> Answer {
+            var answer = Answer(index: wanted.index)
+            guard let log = store.partition(topic, wanted.index) else {
+                answer.error = .unknownTopicOrPartition
+                return answer
+            }
+            answer.error = checkEpoch(wanted.currentLeaderEpoch)
+            if answer.error == .none, let end = log.end(ofEpoch: wanted.leaderEpoch) {
+                answer.leaderEpoch = end.epoch
+                answer.endOffset = end.offset
+            }
+            return answer
+        }
+        let topics = request.topics.map { topic in topic.map { end(topic.name, $0) } }
+        responder.send(OffsetForLeaderEpochResponse(topics: topics))
     }
 }

@@ -14,12 +14,7 @@ extension Broker {
         private let state: Mutex<State>
 
         init(_ request: ProduceRequest) {
-            let topics = request.topics.map { topic in
-                ProduceResponse.Topic(
-                    name: topic.name,
-                    partitions: topic.partitions.map { .init(index: $0.index) }
-                )
-            }
+            let topics = request.topics.map { topic in topic.map { ProduceResponse.Partition(index: $0.index) } }
             let count = request.topics.reduce(0) { $0 + $1.partitions.count }
             // One more, so that nothing is sent before every partition was looked at.
             state = Mutex(State(response: ProduceResponse(topics: topics), missing: count + 1))

@@ -22,14 +22,8 @@ struct Responder: Sendable {
     let context: RequestContext
     let deliver: @Sendable (Answer) -> Void
 
-    func send<Message: WireStruct>(_ message: Message, onWritten: (@Sendable () -> Void)? = nil) {
-        let frame = Self.frame(
-            message,
-            row: context.row,
-            version: context.version,
-            correlationId: context.correlationId
-        )
-        deliver(.frame(frame, onWritten: onWritten))
+    func send(_ message: some WireStruct, onWritten: (@Sendable () -> Void)? = nil) {
+        deliver(.frame(frame(message), onWritten: onWritten))
     }
 
     func sendNothing() { deliver(.nothing) }
@@ -37,17 +31,12 @@ struct Responder: Sendable {
     func close() { deliver(.close) }
 
     /// A response with header and length.
-    static func frame<Message: WireStruct>(
-        _ message: Message,
-        row: ApiVersionRow,
-        version: Int16,
-        correlationId: Int32
-    ) -> [ByteBuffer] {
+    private func frame(_ message: some WireStruct) -> [ByteBuffer] {
+        let (row, version) = (context.row, context.version)
         var header = WireWriter(version: version, isFlexible: row.responseHeaderIsFlexible(version))
-        var length: Int32 = 0
-        var correlationId = correlationId
-        header.int32(&length)
-        header.int32(&correlationId)
+        // The length, which is known at the end.
+        header.integer(Int32(0))
+        header.integer(context.correlationId)
         header.tags()
         var body = WireWriter(version: version, isFlexible: row.isFlexible(version))
         body.message(message)
@@ -79,18 +68,17 @@ struct RequestHeader: Sendable {
         else { throw .truncated }
         var header = RequestHeader(key: key, version: version, correlationId: correlationId)
         let row = ApiTable.row(key: key)
-        let isFlexible = row.map { $0.advertised.contains(version) && $0.requestHeaderIsFlexible(version) } ?? false
-        if let row, !row.advertised.contains(version), row.key == .apiVersions { return header }
+        let isListed = row?.advertised.contains(version) ?? false
+        if !isListed, row?.key == .apiVersions { return header }
         var reader = WireReader(frame, version: 0, isFlexible: false)
-        var clientId: String?
-        try reader.nullableString(&clientId)
-        header.clientId = clientId ?? ""
-        frame = reader.buffer
-        if isFlexible {
-            var tags = WireReader(frame, version: version, isFlexible: true)
-            try tags.tags()
-            frame = tags.buffer
-        }
+        header.clientId = try String?.take(from: &reader) ?? ""
+        var rest = WireReader(
+            reader.buffer,
+            version: version,
+            isFlexible: isListed && row?.isFlexible(version) ?? false
+        )
+        try rest.tags { _, _ in }
+        frame = rest.buffer
         return header
     }
 }

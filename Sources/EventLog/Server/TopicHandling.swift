@@ -168,7 +168,8 @@ extension Broker {
 
     func deleteTopics(_ request: DeleteTopicsRequest, _ responder: Responder) {
         administrate(responder) { [self] in
-            let topics = request.topics.map { wanted -> DeleteTopicsResponse.Topic in
+            let wanted = request.topics + request.names.map { .init(name: $0) }
+            let topics = wanted.map { wanted -> DeleteTopicsResponse.Topic in
                 let topic = wanted.name.map { store.topic($0) } ?? store.topic(id: wanted.id)
                 guard let topic else {
                     return .init(
@@ -198,36 +199,34 @@ extension Broker {
 
     func deleteRecords(_ request: DeleteRecordsRequest, _ responder: Responder) {
         administrate(responder) { [self] in
-            let topics = request.topics.map { topic in
-                DeleteRecordsResponse.Topic(
-                    name: topic.name,
-                    partitions: topic.partitions.map { wanted in
-                        var answer = DeleteRecordsResponse.Partition(index: wanted.index)
-                        guard let owner = store.topic(topic.name), let log = store.partition(topic.name, wanted.index)
-                        else {
-                            answer.error = .unknownTopicOrPartition
-                            return answer
-                        }
-                        let bounds = log.bounds
-                        let target = wanted.offset == -1 ? bounds.highWatermark : wanted.offset
-                        guard target >= 0, target <= bounds.highWatermark else {
-                            answer.error = .offsetOutOfRange
-                            return answer
-                        }
-                        do throws(StorageError) {
-                            answer.lowWatermark =
-                                target <= bounds.logStart
-                                ? bounds.logStart : try store.trim(owner, log, to: target)
-                        } catch {
-                            logger.error("Could not delete records", metadata: ["error": "\(error)"])
-                            answer.error = .storageError
-                        }
-                        return answer
-                    }
-                )
-            }
+            let topics = request.topics.map { topic in topic.map { deleteRecords(topic.name, $0) } }
             responder.send(DeleteRecordsResponse(topics: topics))
         }
+    }
+
+    private func deleteRecords(
+        _ name: String,
+        _ wanted: DeleteRecordsRequest.Partition
+    ) -> DeleteRecordsResponse.Partition {
+        var answer = DeleteRecordsResponse.Partition(index: wanted.index)
+        guard let topic = store.topic(name), let log = store.partition(name, wanted.index) else {
+            answer.error = .unknownTopicOrPartition
+            return answer
+        }
+        let bounds = log.bounds
+        let target = wanted.offset == -1 ? bounds.highWatermark : wanted.offset
+        guard target >= 0, target <= bounds.highWatermark else {
+            answer.error = .offsetOutOfRange
+            return answer
+        }
+        do throws(StorageError) {
+            let isDone = target <= bounds.logStart
+            answer.lowWatermark = isDone ? bounds.logStart : try store.trim(topic, log, to: target)
+        } catch {
+            logger.error("Could not delete records", metadata: ["error": "\(error)"])
+            answer.error = .storageError
+        }
+        return answer
     }
 
     // MARK: Settings

@@ -17,8 +17,10 @@ APIS = {
     "SyncGroup": (0, 5), "DescribeGroups": (0, 5), "ListGroups": (0, 4), "ApiVersions": (0, 3),
     "CreateTopics": (0, 7), "DeleteTopics": (0, 6), "DeleteRecords": (0, 2), "InitProducerId": (0, 4),
     "OffsetForLeaderEpoch": (0, 4), "DescribeConfigs": (0, 4), "CreatePartitions": (0, 3), "DeleteGroups": (0, 2),
-    "DescribeCluster": (0, 0),
+    "DescribeCluster": (0, 1),
 }
+# Tagged fields that the server writes; all others are skipped.
+TAGGED = {"diverging_epoch"}
 
 
 def classes():
@@ -91,6 +93,9 @@ class Filler:
                 values[field.name] = [self.leaf(field.name, kind) for _ in range(count)]
             else:
                 values[field.name] = self.leaf(field.name, field._type_str)
+        for field in struct._fields:
+            if self.variant == "full" and field.name in TAGGED and field.tagged_field_q(self.version):
+                values[field.name] = field.data_class(version=self.version, **self.fill(field))
         return values
 
 

@@ -26,36 +26,10 @@ import Testing
         return text.split(separator: "\n").compactMap { try? JSONDecoder().decode(Vector.self, from: Data($0.utf8)) }
     }()
 
-    static let messages: [String: any WireStruct.Type] = [
-        "ProduceRequest": ProduceRequest.self, "ProduceResponse": ProduceResponse.self,
-        "FetchRequest": FetchRequest.self, "FetchResponse": FetchResponse.self,
-        "ListOffsetsRequest": ListOffsetsRequest.self, "ListOffsetsResponse": ListOffsetsResponse.self,
-        "MetadataRequest": MetadataRequest.self, "MetadataResponse": MetadataResponse.self,
-        "OffsetCommitRequest": OffsetCommitRequest.self, "OffsetCommitResponse": OffsetCommitResponse.self,
-        "OffsetFetchRequest": OffsetFetchRequest.self, "OffsetFetchResponse": OffsetFetchResponse.self,
-        "FindCoordinatorRequest": FindCoordinatorRequest.self,
-        "FindCoordinatorResponse": FindCoordinatorResponse.self,
-        "JoinGroupRequest": JoinGroupRequest.self, "JoinGroupResponse": JoinGroupResponse.self,
-        "HeartbeatRequest": HeartbeatRequest.self, "HeartbeatResponse": HeartbeatResponse.self,
-        "LeaveGroupRequest": LeaveGroupRequest.self, "LeaveGroupResponse": LeaveGroupResponse.self,
-        "SyncGroupRequest": SyncGroupRequest.self, "SyncGroupResponse": SyncGroupResponse.self,
-        "DescribeGroupsRequest": DescribeGroupsRequest.self, "DescribeGroupsResponse": DescribeGroupsResponse.self,
-        "ListGroupsRequest": ListGroupsRequest.self, "ListGroupsResponse": ListGroupsResponse.self,
-        "ApiVersionsRequest": ApiVersionsRequest.self, "ApiVersionsResponse": ApiVersionsResponse.self,
-        "CreateTopicsRequest": CreateTopicsRequest.self, "CreateTopicsResponse": CreateTopicsResponse.self,
-        "DeleteTopicsRequest": DeleteTopicsRequest.self, "DeleteTopicsResponse": DeleteTopicsResponse.self,
-        "DeleteRecordsRequest": DeleteRecordsRequest.self, "DeleteRecordsResponse": DeleteRecordsResponse.self,
-        "InitProducerIdRequest": InitProducerIdRequest.self, "InitProducerIdResponse": InitProducerIdResponse.self,
-        "OffsetForLeaderEpochRequest": OffsetForLeaderEpochRequest.self,
-        "OffsetForLeaderEpochResponse": OffsetForLeaderEpochResponse.self,
-        "DescribeConfigsRequest": DescribeConfigsRequest.self,
-        "DescribeConfigsResponse": DescribeConfigsResponse.self,
-        "CreatePartitionsRequest": CreatePartitionsRequest.self,
-        "CreatePartitionsResponse": CreatePartitionsResponse.self,
-        "DeleteGroupsRequest": DeleteGroupsRequest.self, "DeleteGroupsResponse": DeleteGroupsResponse.self,
-        "DescribeClusterRequest": DescribeClusterRequest.self,
-        "DescribeClusterResponse": DescribeClusterResponse.self,
-    ]
+    /// Every message of the version table, by the name that the protocol guide gives it.
+    static let messages = Dictionary(
+        uniqueKeysWithValues: ApiTable.rows.flatMap { [$0.request, $0.response] }.map { ("\($0)", $0) }
+    )
 
     /// What this code calls a field of the protocol guide, where that is not the same in another case.
     static let aliases: [String: Set<String>] = [
@@ -71,7 +45,7 @@ import Testing
         "configuration_keys": ["keys"], "api_key": ["key"], "min_version": ["minVersion"],
         "topic_authorized_operations": ["authorizedOperations"],
         "cluster_authorized_operations": ["clusterAuthorizedOperations", "authorizedOperations"],
-        "partition_indexes": ["partitions"], "partitions": ["partitions"], "topic_names": ["name"],
+        "partition_indexes": ["partitions"], "partitions": ["partitions"], "topic_names": ["names"],
         "groups_names": ["groups"], "key": ["key", "keys"], "coordinator_keys": ["keys"],
         "batch_index_error_message": ["message"], "generation_id_or_member_epoch": ["generation"],
         "authorized_operations": ["authorizedOperations", "clusterAuthorizedOperations"],

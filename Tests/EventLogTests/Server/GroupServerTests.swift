@@ -118,6 +118,53 @@ import Testing
         }
     }
 
+    /// Older versions of these requests name one coordinator, one group, one member or bare topic names.
+    @Test func olderVersionsAskForOneThing() async throws {
+        try await TestServer.with { test in
+            let client = try await test.client()
+            try await client.createTopic("t")
+            for version in Int16(0)...3 {
+                let request = FindCoordinatorRequest(key: "g")
+                let found = try await client.call(
+                    .findCoordinator,
+                    request,
+                    FindCoordinatorResponse.self,
+                    version: version
+                )
+                #expect(found.only.error == .none && found.only.port == Int32(test.server.port))
+            }
+            let commit = OffsetCommitRequest(
+                groupId: "g",
+                topics: [.init(name: "t", partitions: [.init(index: 0, offset: 7)])]
+            )
+            for version in Int16(0)...8 {
+                let done = try await client.call(.offsetCommit, commit, OffsetCommitResponse.self, version: version)
+                #expect(done.topics[0].partitions[0].error == .none)
+            }
+            for version in Int16(0)...7 {
+                let request = OffsetFetchRequest(
+                    only: .init(groupId: "g", topics: [.init(name: "t", partitions: [0, 1])])
+                )
+                let found = try await client.call(.offsetFetch, request, OffsetFetchResponse.self, version: version)
+                #expect(found.only.topics[0].partitions.map(\.offset) == [7, -1])
+            }
+            for version in Int16(0)...2 {
+                let joined = try await join(client)
+                let request = LeaveGroupRequest(groupId: "g", memberId: joined.memberId)
+                let left = try await client.call(.leaveGroup, request, LeaveGroupResponse.self, version: version)
+                #expect(left.error == .none)
+                let again = try await client.call(.leaveGroup, request, LeaveGroupResponse.self, version: version)
+                #expect(again.error == .unknownMemberId)
+            }
+            for version in Int16(0)...5 {
+                try await client.createTopic("d\(version)")
+                let request = DeleteTopicsRequest(names: ["d\(version)", "none"], timeoutMs: 1000)
+                let deleted = try await client.call(.deleteTopics, request, DeleteTopicsResponse.self, version: version)
+                #expect(deleted.topics.map(\.error) == [.none, .unknownTopicOrPartition])
+            }
+        }
+    }
+
     @Test func offsetsAndGenerationsSurvive() async throws {
         let first = try await TestServer.start()
         let client = try await first.client()
@@ -158,11 +205,11 @@ import Testing
         )
         let offsets = try await again.call(
             .offsetFetch,
-            OffsetFetchRequest(groups: [.init(groupId: "g")]),
+            OffsetFetchRequest(only: .init(groupId: "g")),
             OffsetFetchResponse.self,
             version: 7
         )
-        #expect(offsets.groups[0].topics[0].partitions[0].offset == 5)
+        #expect(offsets.only.topics[0].partitions[0].offset == 5)
         #expect(try await join(again).generation > joined.generation)
         try await second.stop()
     }

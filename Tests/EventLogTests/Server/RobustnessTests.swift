@@ -132,9 +132,80 @@ import Testing
             for number in 0..<20 {
                 #expect(try await honest.produce("t", 0, TestBatch.make(["\(number)"])).error == .none)
             }
+            // 4 GB were asked for; what fits into the buffers of a socket was read, and little more.
+            #expect(test.server.broker.metrics.fetchedBytes.value < 64 << 20)
+            #expect(test.server.broker.fetchBudget.used < 16 << 20)
             sending.cancel()
             await greedy.close()
+            await expectSoon { test.server.broker.fetchBudget.used == 0 }
         }
+    }
+
+    /// What a connection may have unanswered is bounded in bytes: behind a request that waits, the rest stays unread.
+    @Test func unansweredBytesOfAConnection() async throws {
+        let limit = 256 << 10
+        try await TestServer.with({ $0.maxConnectionBytes = limit }) { test in
+            let honest = try await test.client()
+            try await honest.createTopic("t")
+            let broker = test.server.broker
+            let before = broker.metrics.bytesIn.value
+            let wait = TestClient.fetchRequest("t", offset: 0, maxWaitMs: 600_000)
+            let batch = TestBatch.make([String(repeating: "v", count: 50_000)])
+            var greedy: [TestClient] = []
+            var sending: [Task<Void, any Error>] = []
+            for _ in 0..<3 {
+                let client = try await test.client()
+                greedy.append(client)
+                sending.append(
+                    Task {
+                        try await client.send(.fetch, wait, version: 12)
+                        let produce = TestClient.produceRequest("t", 0, batch)
+                        for _ in 0..<400 { try await client.send(.produce, produce, version: 9) }
+                    }
+                )
+            }
+            await expectSoon { broker.requestBudget.used >= 3 * limit }
+            // 60 MB are on their way. Each connection may pass its bound by a frame, and by one read of the socket.
+            #expect(broker.requestBudget.used < 3 * (limit + (512 << 10)))
+            #expect(broker.metrics.bytesIn.value - before < 3 * (limit + (1 << 20)))
+            for task in sending { task.cancel() }
+            for client in greedy { await client.close() }
+            // The end of an unread connection is behind its data: the server gets there when the fetches are answered.
+            #expect(try await honest.produce("t", 0, TestBatch.make(["wake up"])).error == .none)
+            await expectSoon { broker.requestBudget.used == 0 }
+        }
+    }
+
+    /// What all connections may have unanswered is bounded too: who comes last waits for its turn, and gets it.
+    @Test func unansweredBytesOfAllConnections() async throws {
+        let limit = 1 << 20
+        try await TestServer.with({
+            $0.maxRequestBytes = limit / 2
+            $0.maxInFlightBytes = limit
+        }) { test in
+            let honest = try await test.client()
+            try await honest.createTopic("t")
+            let budget = test.server.broker.requestBudget
+            // Frames that are announced and never sent hold their share until they stall.
+            var holders: [TestClient] = []
+            for _ in 0..<4 {
+                let client = try await test.client()
+                holders.append(client)
+                try await client.write([0, 7, 0, 0, 0, 3])
+            }
+            await expectSoon { budget.used >= 2 * (7 << 16) }
+            #expect(budget.used <= limit)
+            async let answer = honest.produce("t", 0, TestBatch.make([String(repeating: "v", count: 300_000)]))
+            for client in holders { await client.close() }
+            #expect(try await answer.error == .none)
+            await expectSoon { budget.used == 0 }
+        }
+    }
+
+    /// Waits for a condition, 20 seconds at most.
+    private func expectSoon(_ condition: () -> Bool, sourceLocation: SourceLocation = #_sourceLocation) async {
+        for _ in 0..<2000 where !condition() { try? await Task.sleep(for: .milliseconds(10)) }
+        #expect(condition(), sourceLocation: sourceLocation)
     }
 
     @Test func twoServersOnOneDirectory() async throws {

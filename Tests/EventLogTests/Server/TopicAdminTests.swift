@@ -222,14 +222,16 @@ import Testing
                 #expect(response.results[1].configs.map(\.value) == ["1234"])
                 #expect(response.results[2].configs.contains { $0.name == "num.partitions" })
             }
-            let cluster = try await client.call(
-                .describeCluster,
-                DescribeClusterRequest(),
-                DescribeClusterResponse.self,
-                version: 0
-            )
-            #expect(cluster.clusterId.utf8.count == 22)
-            #expect(cluster.brokers.map(\.port) == [Int32(test.server.port)])
+            func describe(_ request: DescribeClusterRequest, version: Int16) async throws -> DescribeClusterResponse {
+                try await client.call(.describeCluster, request, DescribeClusterResponse.self, version: version)
+            }
+            for version in Int16(0)...1 {
+                let cluster = try await describe(DescribeClusterRequest(), version: version)
+                #expect(cluster.clusterId.utf8.count == 22)
+                #expect(cluster.brokers.map(\.port) == [Int32(test.server.port)])
+            }
+            let controllers = try await describe(DescribeClusterRequest(endpointType: 2), version: 1)
+            #expect(controllers.error == .unsupportedEndpointType && controllers.brokers.isEmpty)
         }
     }
 
@@ -260,6 +262,17 @@ import Testing
         #expect(try await end(1).endOffset == 4)
         #expect(try await end(1, current: 0).error == .fencedLeaderEpoch)
         #expect(try await end(1, current: 5).error == .unknownLeaderEpoch)
+
+        // A reader that says which epoch it read last is told where its log and this one part (KIP-595).
+        func fetch(_ offset: Int64, after epoch: Int32) async throws -> FetchResponse.Partition {
+            var request = TestClient.fetchRequest("t", offset: offset, maxWaitMs: 20_000)
+            request.topics[0].partitions[0].lastFetchedEpoch = epoch
+            return try await again.fetch(request)
+        }
+        #expect(try await TestBatch.values(fetch(3, after: 0).records ?? ByteBuffer()) == [3: "3"])
+        let behind = try await fetch(4, after: 0)
+        #expect(behind.divergingEpoch == .init(epoch: 0, endOffset: 3) && behind.records?.readableBytes == 0)
+        #expect(try await fetch(4, after: 9).divergingEpoch == .init(epoch: 1, endOffset: 4))
         try await second.stop()
     }
 }

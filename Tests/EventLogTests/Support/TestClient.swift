@@ -80,7 +80,7 @@ final class TestClient: Sendable {
         frame.writeInteger(correlationId)
         frame.writeInteger(Int16(4))
         frame.writeString("test")
-        if row.requestHeaderIsFlexible(version) { frame.writeInteger(UInt8(0)) }
+        if row.isFlexible(version) { frame.writeInteger(UInt8(0)) }
         var writer = WireWriter(version: version, isFlexible: row.isFlexible(version))
         writer.message(message)
         var body = writer.finishContiguous()
