@@ -163,7 +163,7 @@ let serviceTargets: [Target] = [
     core("Notification", "notification"),
     core("Analytics", "analytics"),
     service("Order", "order", ["Kafka", crypto]),
-    service("Payment", "payment", ["Kafka", crypto]),
+    service("Payment", "payment", ["Kafka", "Webhooks", crypto]),
     service("Inventory", "inventory", ["Kafka"]),
     service("Notification", "notification", ["Kafka", "Webhooks"]),
     service("Analytics", "analytics", ["Kafka", crypto]),

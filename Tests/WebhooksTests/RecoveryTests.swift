@@ -88,4 +88,46 @@ struct RecoveryTests {
             try await recoveries.count(RecoveryRequest(endpoint: "nobody", since: since))
         }
     }
+
+    @Test func aThrottledRecoveryBeginsOnlySoManyPerSecondAndGoesOnAfterACancel() async throws {
+        let bench = try bench()
+        let (endpoint, _) = try await bench.endpoint()
+        let since = bench.clock.now()
+        for index in 0..<30 {
+            bench.clock.advance(by: .milliseconds(1))
+            _ = try await bench.publish("odd\(index)", subject: "s\(index)")
+        }
+        try await drain(bench)
+        bench.sender.set { _, _ in status(200) }
+        bench.clock.advance(by: .seconds(1))
+        let recoveries = WebhookRecoveries(store: bench.store) {}
+        var request = RecoveryRequest(endpoint: endpoint.id, since: since)
+        request.perSecond = 10
+        let job = try await recoveries.start(request)
+        func begun() async throws -> Int { try await recoveries.list(job.id).first?.recovered ?? -1 }
+        var counts: [Int] = []
+        for _ in 0..<4 {
+            // Asked often, it begins no more than the time allows.
+            for _ in 0..<5 { #expect(try await recoveries.advance()) }
+            counts.append(try await begun())
+            bench.clock.advance(by: .milliseconds(500))
+        }
+        #expect(counts == [0, 5, 10, 15])
+        #expect(try await recoveries.cancel(job.id).state == "cancelled")
+        bench.clock.advance(by: .seconds(10))
+        #expect(try await !recoveries.advance())
+        #expect(try await recoveries.resume(job.id).state == "running")
+        var rounds = 0
+        while try await recoveries.list(job.id).first?.state == "running", rounds < 100 {
+            _ = try await recoveries.advance()
+            bench.clock.advance(by: .milliseconds(500))
+            rounds += 1
+        }
+        #expect(try await begun() == 30 && rounds >= 3)
+        try await drain(bench)
+        #expect(try await bench.deliveries { $0.state = .delivered }.count == 30)
+        request.perSecond = 0
+        let wrong = request
+        await #expect(throws: WebhookAdministration.Fault.self) { try await recoveries.start(wrong) }
+    }
 }

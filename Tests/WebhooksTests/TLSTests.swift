@@ -82,7 +82,7 @@ struct TLSTests {
             Issue.record("\(exchange.result)")
             return
         }
-        #expect(fault == .tls && requests == 0)
+        #expect(fault == .tls && requests == 0, "\(exchange.result), \(requests) requests")
     }
 
     @Test func plainTextInsteadOfTLS() async throws {

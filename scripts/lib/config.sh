@@ -220,7 +220,11 @@ configure_service() {
                 printf 'WAYBILL_GATEWAY_URL=http://127.0.0.1:%s\n' "$port_http_gateway"
                 printf 'WAYBILL_GATEWAY_CALLBACK_SECRET_FILE=%s\n' "$run_dir/secrets/gateway-callback-secret"
                 ;;
-            notification) printf 'WAYBILL_WEBHOOK_ALLOW_CIDRS=127.0.0.0/8,::1/128\n' ;;
+            notification)
+                printf 'WAYBILL_WEBHOOK_ALLOW_CIDRS=127.0.0.0/8,::1/128\n'
+                printf 'WAYBILL_WEBHOOK_CONSENT_URL=http://127.0.0.1:%s/v1/webhook-consents/\n' "$port_http_notification"
+                printf 'WAYBILL_WEBHOOK_ORDERS_URL=http://127.0.0.1:%s/v1/orders/\n' "$port_http_order"
+                ;;
         esac
     } | write_environment "$name" "$n"
     local depends=()

@@ -19,12 +19,19 @@ import Webhooks
 /// | `WAYBILL_WEBHOOK_CONCURRENCY` | the most requests at the same time; default 1024 |
 /// | `WAYBILL_WEBHOOK_SCHEDULE_MS` | delays after failures in milliseconds, separated by commas; default 5 s … 24 h |
 /// | `WAYBILL_WEBHOOK_BREAKER_MS` | how long a breaker is open the first time; default 60000 |
+/// | `WAYBILL_WEBHOOK_DISABLE_AFTER` | deliveries given up in a row after which an endpoint is disabled; default 100 |
+/// | `WAYBILL_WEBHOOK_RETENTION_DAYS` | how long finished deliveries are kept; default 30 |
+/// | `WAYBILL_WEBHOOK_ORIGIN` | who asks receivers for their consent, a host name; default `waybill.local` |
+/// | `WAYBILL_WEBHOOK_CONSENT_URL` | where they may agree later, ending in `/v1/webhook-consents/`; default none |
+/// | `WAYBILL_WEBHOOK_ORDERS_URL` | where subscribers can read orders, ending in `/v1/orders/`; goes into thin payloads; default none |
 public struct NotificationService: HostedService {
     public static let name = "notification"
     public static var migrations: DatabaseMigrator { NotificationSchema.migrations }
 
     private let policy: AddressPolicy
     private let options: SenderOptions
+    private let retention: Duration
+    private let ordersURL: String?
 
     public init(configuration: ServiceConfiguration) throws {
         guard
@@ -52,14 +59,38 @@ public struct NotificationService: HostedService {
             }
             options.schedule = schedule
         }
+        options.disableAfterExhausted = try configuration.integer(
+            "waybill.webhook.disable.after",
+            in: 1...1_000_000,
+            default: options.disableAfterExhausted
+        )
+        options.origin = configuration.reader.string(forKey: "waybill.webhook.origin", default: options.origin)
+        options.source = "/waybill/notification"
+        options.consentURL = try Self.url(configuration, "waybill.webhook.consent.url")
         self.options = options
+        ordersURL = try Self.url(configuration, "waybill.webhook.orders.url")
+        retention = .seconds(
+            86_400 * (try configuration.integer("waybill.webhook.retention.days", in: 1...3650, default: 30))
+        )
+    }
+
+    /// A base to which something is appended; `nil` when it is not set.
+    private static func url(_ configuration: ServiceConfiguration, _ key: ConfigKey) throws(ConfigurationFault) -> String? {
+        guard let text = configuration.reader.string(forKey: key), !text.isEmpty else { return nil }
+        guard text.hasSuffix("/"), (try? WebhookURL(text)) != nil else {
+            throw ConfigurationFault(
+                "\(key.components.joined(separator: "_").uppercased()) must be an http or https URL that ends in a slash."
+            )
+        }
+        return text
     }
 
     public func activate(_ context: ServiceContext) async throws -> ServiceParts {
         let metrics = NotificationMetrics(registry: context.metrics, logger: context.logger)
+        let client = WebhookClient(policy: policy)
         let dispatcher = WebhookDispatcher(
             store: context.store,
-            sender: WebhookClient(policy: policy),
+            sender: client,
             options: options,
             clock: context.clock,
             observer: metrics
@@ -69,7 +100,13 @@ public struct NotificationService: HostedService {
             context.logger.info("Interrupted deliveries are sent again.", metadata: ["count": "\(interrupted)"])
         }
         let queries = WebhookQueries(store: context.store)
-        let retention = WebhookRetention(store: context.store)
+        let retention = WebhookRetention(store: context.store, keep: retention)
+        let handshakes = WebhookHandshakes(
+            store: context.store,
+            sender: client,
+            options: options,
+            clock: context.clock
+        ) { dispatcher.wake() }
         let routes = WebhookRoutes(
             store: context.store,
             queries: queries,
@@ -82,7 +119,7 @@ public struct NotificationService: HostedService {
         parts.subscriptions = [
             EventSubscription(
                 topics: EventCatalog.topics,
-                handler: EventForwarder(fanout: WebhookFanout { dispatcher.wake() })
+                handler: EventForwarder(fanout: WebhookFanout { dispatcher.wake() }, ordersURL: ordersURL)
             )
         ]
         parts.topics = EventCatalog.topics.map { KafkaNewTopic($0, partitions: Channels.partitionsPerTopic) }
@@ -90,8 +127,10 @@ public struct NotificationService: HostedService {
             ClosureService("webhook metrics") { try await metrics.sample(queries, dispatcher, clock) },
             ClosureService("webhook retention") { try await retention.run() },
             ClosureService("webhook recoveries") { try await routes.recoveries.run() },
+            ClosureService("webhook handshakes") { try await handshakes.run() },
             ClosureService("webhooks") { try await dispatcher.run() },
         ]
+        parts.publicRoutes = { ConsentRoutes(handshakes: handshakes).add(to: $0) }
         parts.operatorRoutes = { routes.add(to: $0) }
         return parts
     }

@@ -13,14 +13,24 @@ public struct WebhookAdministration: Sendable {
     public static let maximumEndpoints = 1000
     /// The longest time that an old key stays valid: 7 days.
     public static let longestGrace: Duration = .seconds(7 * 86_400)
+    private let events: OperationalEvents
     private let wake: @Sendable () -> Void
 
     /// Makes the administration.
     ///
-    /// - Parameter wake: called after a commit that may have made work; wakes the dispatcher.
-    public init(knownTypes: [String]?, policy: AddressPolicy, wake: @escaping @Sendable () -> Void) {
-        self.knownTypes = knownTypes
+    /// - Parameters:
+    ///   - knownTypes: the types that exist beside the sender's own; `nil` accepts every pattern.
+    ///   - source: `source` of the sender's own events.
+    ///   - wake: called after a commit that may have made work; wakes the dispatcher.
+    public init(
+        knownTypes: [String]?,
+        policy: AddressPolicy,
+        source: String = SenderOptions().source,
+        wake: @escaping @Sendable () -> Void
+    ) {
+        self.knownTypes = knownTypes.map { $0 + OperationalEvents.types }
         self.policy = policy
+        events = OperationalEvents(source: source)
         self.wake = wake
     }
 
@@ -36,7 +46,7 @@ public struct WebhookAdministration: Sendable {
 
     // MARK: Endpoints
 
-    /// Adds an endpoint, enabled, with a key.
+    /// Adds an endpoint with a key: enabled, or waiting for the receiver's consent.
     ///
     /// - Parameter secret: the caller's own key; a new one is made when it is `nil`.
     /// - Returns: the endpoint and its key, which is shown now.
@@ -68,9 +78,13 @@ public struct WebhookAdministration: Sendable {
         )
         if settings.signs != .v1 { endpoint.signingKey = WebhookSigningKey.generate().text }
         let secret = secret ?? .generate()
+        if settings.asksConsent { endpoint.state = .pendingVerification }
         try table.insert(endpoint)
         try table.addSecret(secret, to: endpoint.id, previousUntil: nil, at: tx.now)
+        if settings.asksConsent { try HandshakeTable(db: tx.db).ask(endpoint.id, at: tx.now) }
         try table.journal(endpoint, action: "created", actor: actor, at: tx.now)
+        try events.journalled(endpoint, "created", actor: actor, in: tx)
+        tx.afterCommit(wake)
         return (endpoint, secret)
     }
 
@@ -99,6 +113,15 @@ public struct WebhookAdministration: Sendable {
             try DeliveryTable(db: tx.db).releaseAll(endpoint: endpoint.id, at: tx.now)
         }
         if endpoint.settings.url != before.url { endpoint.breaker = Breaker() }
+        if !endpoint.settings.asksConsent {
+            endpoint.allowedPerMinute = nil
+            if let next = endpoint.state.applying(.verify) { endpoint.state = next }
+        } else if !before.asksConsent || endpoint.settings.url != before.url {
+            // Consent is for one address.
+            try HandshakeTable(db: tx.db).ask(endpoint.id, at: tx.now)
+            endpoint.allowedPerMinute = nil
+            if let next = endpoint.state.applying(.ask) { endpoint.state = next }
+        }
         try save(&endpoint, "updated", actor, tx)
         return endpoint
     }
@@ -111,14 +134,21 @@ public struct WebhookAdministration: Sendable {
         in tx: Transaction
     ) throws -> WebhookEndpoint {
         var endpoint = try endpoint(id, tx)
+        var action = action
+        if action == .enable, endpoint.settings.asksConsent, endpoint.state.reason != nil,
+            try !HandshakeTable(db: tx.db).isGranted(endpoint.id)
+        {
+            action = .ask
+        }
         guard let next = endpoint.state.applying(action) else {
             throw Fault.conflict(
                 code: "state-conflict",
                 sentence: "The endpoint is \(endpoint.state.name); this cannot be done to it now."
             )
         }
+        if action == .ask { try HandshakeTable(db: tx.db).ask(endpoint.id, at: tx.now) }
         guard next != endpoint.state else { return endpoint }
-        if case .enable = action { forget(&endpoint) }
+        if action == .enable || action == .ask { forget(&endpoint) }
         endpoint.state = next
         if next == .deleted {
             _ = try DeliveryTable(db: tx.db).cancelOpen(endpoint: endpoint.id, at: tx.now)
@@ -266,6 +296,19 @@ public struct WebhookAdministration: Sendable {
         return try self.delivery(id, table)
     }
 
+    /// Removes an event's payload for good: nothing sends it any more, and it cannot be sent again. What the attempts noted about
+    /// themselves stays.
+    ///
+    /// - Parameter id: `webhook-id`.
+    /// - Returns: deliveries that were ended by it.
+    public func erase(_ id: String, actor: String, in tx: Transaction) throws -> Int {
+        let table = DeliveryTable(db: tx.db)
+        guard try table.message(id) != nil else { throw Fault.unknown }
+        let ended = try table.erase(id, actor: actor, at: tx.now) ?? 0
+        tx.afterCommit(wake)
+        return ended
+    }
+
     // MARK: Inside
 
     private func check(_ settings: EndpointSettings) throws {
@@ -304,6 +347,7 @@ public struct WebhookAdministration: Sendable {
     }
 
     private func forget(_ endpoint: inout WebhookEndpoint) {
+        endpoint.exhaustedInRow = 0
         endpoint.breaker = Breaker()
         endpoint.holdUntil = nil
         endpoint.failingSince = nil
@@ -321,6 +365,7 @@ public struct WebhookAdministration: Sendable {
         let table = EndpointTable(db: tx.db)
         try table.update(endpoint)
         try table.journal(endpoint, action: action, actor: actor, detail: detail, at: tx.now)
+        try events.journalled(endpoint, action, actor: actor, in: tx)
         tx.afterCommit(wake)
     }
 
@@ -332,6 +377,7 @@ public struct WebhookAdministration: Sendable {
         case .enable: "enabled"
         case .delete: "deleted"
         case .disable: "disabled"
+        case .ask: "asked"
         }
     }
 }

@@ -28,6 +28,11 @@ public struct WebhookQueries: Sendable {
         try await store.read { db in try EndpointTable(db: db).journal(of: id, limit: limit) }
     }
 
+    /// Whether the receiver of an endpoint agreed; `nil` when it was never asked.
+    public func handshake(of id: String) async throws -> WebhookHandshake? {
+        try await store.read { db in try HandshakeTable(db: db).find(id) }
+    }
+
     /// Which deliveries are meant; every property that is set must fit.
     public struct Filter: Sendable {
         public var endpointID: String?

@@ -1,12 +1,14 @@
 public import DurableStore
 import GRDB
 public import Messaging
+import StrictJSON
 
 /// A job that sends again what an endpoint missed: in the order of events, in small units, at the endpoint's own pace.
 ///
 /// ```
 /// running ──nothing left──► finished
-///    └────cancel──────────► cancelled
+///    │ ▲ └──cancel──► cancelled
+///    │ └────resume────────┘
 /// ```
 ///
 /// Its progress is a row: a process that ends in the middle goes on where it stopped. What was delivered is skipped; what is on
@@ -26,6 +28,8 @@ public struct WebhookRecovery: Sendable, Identifiable {
     public let examined: Int
     /// Deliveries that were begun again.
     public let recovered: Int
+    /// The most that are begun per second; `nil` for the endpoint's own pace.
+    public let perSecond: Int?
     /// When it was asked for.
     public let createdAt: Timestamp
     /// When it last went on.
@@ -46,6 +50,8 @@ public struct RecoveryRequest: Sendable, Hashable {
     public var statusClass: Int?
     /// Also events that the endpoint never got: made before it was added, or while it did not want them.
     public var includesMissing = false
+    /// Begin at most so many per second, 1…10,000; `nil` for the endpoint's own pace.
+    public var perSecond: Int?
     /// A name of the caller's own: asking again with it starts nothing new.
     public var request: String?
 
@@ -77,7 +83,7 @@ public struct WebhookRecoveries: Sendable {
             let job = try Self.make(request, in: tx)
             var cursor = job
             var total = 0
-            while let step = try Self.step(&cursor, limit: Int.max, dryRun: true, in: tx) { total += step }
+            while let step = try Self.step(&cursor, dryRun: true, in: tx) { total += step }
             return total
         }
     }
@@ -101,6 +107,18 @@ public struct WebhookRecoveries: Sendable {
             try tx.db.cachedStatement(
                 sql:
                     "UPDATE webhook_recoveries SET state = 'cancelled', updated_at = ? WHERE id = ? AND state = 'running'"
+            ).execute(arguments: [tx.now.millisecondsSinceEpoch, id])
+            guard let job = try Self.list(id: id, in: tx.db).first else { throw WebhookAdministration.Fault.unknown }
+            return job
+        }
+    }
+
+    /// Lets a recovery that was cancelled go on where it stopped.
+    public func resume(_ id: String) async throws -> WebhookRecovery {
+        try await store.write { tx in
+            try tx.db.cachedStatement(
+                sql:
+                    "UPDATE webhook_recoveries SET state = 'running', updated_at = ? WHERE id = ? AND state = 'cancelled'"
             ).execute(arguments: [tx.now.millisecondsSinceEpoch, id])
             guard let job = try Self.list(id: id, in: tx.db).first else { throw WebhookAdministration.Fault.unknown }
             return job
@@ -132,7 +150,16 @@ public struct WebhookRecoveries: Sendable {
                         arguments: [job.endpointID, Self.backlog]
                     ) ?? 0
                 guard waiting < Self.backlog else { continue }
-                if try Self.step(&job, limit: Self.batch, dryRun: false, in: tx) != nil { isMore = true }
+                var most = Int.max
+                if let rate = job.perSecond {
+                    // Whole deliveries that the time since the last unit allows, at most a second's worth.
+                    most = Int(min(max(tx.now.millisecondsSinceEpoch - job.updatedAt, 0), 1000)) * rate / 1000
+                    guard most > 0 else {
+                        isMore = true
+                        continue
+                    }
+                }
+                if try Self.step(&job, most: most, dryRun: false, in: tx) != nil { isMore = true }
                 try Self.save(job, in: tx)
             }
             tx.afterCommit(wake)
@@ -157,6 +184,8 @@ public struct WebhookRecoveries: Sendable {
         let eventTypes: [EventTypePattern]
         let statusClass: Int?
         let includesMissing: Bool
+        let perSecond: Int?
+        let updatedAt: Int64
         var createdAt: Int64
         var messageID: String
         var examined = 0
@@ -170,10 +199,11 @@ public struct WebhookRecoveries: Sendable {
         }
         guard request.eventTypes.count <= 100, request.eventTypes.allSatisfy({ EventTypePattern($0) != nil }),
             request.statusClass.map({ (1...5).contains($0) }) ?? true,
+            request.perSecond.map({ (1...10_000).contains($0) }) ?? true,
             (request.request?.utf8.count ?? 1) <= 128
         else {
             throw WebhookAdministration.Fault.invalid([
-                .init("eventTypes", "Patterns, a class from 1 to 5, a short name.")
+                .init("eventTypes", "Patterns, a class from 1 to 5, a rate from 1 to 10,000, a short name.")
             ])
         }
         let until = min(request.until ?? tx.now, tx.now)
@@ -182,13 +212,13 @@ public struct WebhookRecoveries: Sendable {
         try tx.db.cachedStatement(
             sql: """
                 INSERT INTO webhook_recoveries (id, endpoint_id, request, since, until, event_types, status_class,
-                    includes_missing, state, cursor_created, cursor_id, created_at, updated_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, '', ?, ?) ON CONFLICT (endpoint_id, request) DO NOTHING
+                    includes_missing, per_second, state, cursor_created, cursor_id, created_at, updated_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, '', ?, ?) ON CONFLICT (endpoint_id, request) DO NOTHING
                 """
         ).execute(arguments: [
             id, endpoint.id, name, request.since.millisecondsSinceEpoch, until.millisecondsSinceEpoch,
             request.eventTypes.joined(separator: " "), request.statusClass, request.includesMissing,
-            request.since.millisecondsSinceEpoch, tx.now.millisecondsSinceEpoch, tx.now.millisecondsSinceEpoch,
+            request.perSecond, request.since.millisecondsSinceEpoch, tx.now.millisecondsSinceEpoch, tx.now.millisecondsSinceEpoch,
         ])
         guard
             let row = try Row.fetchOne(
@@ -202,7 +232,8 @@ public struct WebhookRecoveries: Sendable {
     }
 
     private static let jobColumns = """
-        id, endpoint_id, until, event_types, status_class, includes_missing, cursor_created, cursor_id, examined, recovered
+        id, endpoint_id, until, event_types, status_class, includes_missing, cursor_created, cursor_id, examined, recovered,
+        per_second, updated_at
         """
 
     private static func job(_ row: Row) -> Job {
@@ -213,6 +244,8 @@ public struct WebhookRecoveries: Sendable {
             eventTypes: (row[3] as String).split(separator: " ").compactMap { EventTypePattern(String($0)) },
             statusClass: row[4],
             includesMissing: row[5],
+            perSecond: row[10],
+            updatedAt: row[11],
             createdAt: row[6],
             messageID: row[7],
             examined: row[8],
@@ -228,9 +261,14 @@ public struct WebhookRecoveries: Sendable {
         ).map(job)
     }
 
-    /// Looks at the next events.
+    /// Looks at the next events, until `most` deliveries are begun.
     /// - Returns: how many deliveries were begun (or would be); `nil` when nothing is left.
-    private static func step(_ job: inout Job, limit: Int, dryRun: Bool, in tx: Transaction) throws -> Int? {
+    private static func step(
+        _ job: inout Job,
+        most: Int = .max,
+        dryRun: Bool,
+        in tx: Transaction
+    ) throws -> Int? {
         guard let endpoint = try EndpointTable(db: tx.db).find(job.endpointID), endpoint.state != .deleted else {
             job.isFinished = true
             return nil
@@ -239,20 +277,21 @@ public struct WebhookRecoveries: Sendable {
         let rows = try Row.fetchAll(
             tx.db.cachedStatement(
                 sql: """
-                    SELECT m.id, m.type, m.subject, m.created_at, d.id, d.state, d.last_status FROM webhook_messages m
+                    SELECT m.id, m.type, m.subject, m.created_at, d.id, d.state, d.last_status, m.channels
+                    FROM webhook_messages m
                     LEFT JOIN webhook_deliveries d ON d.endpoint_id = ? AND d.message_id = m.id
-                    WHERE (m.created_at, m.id) > (?, ?) AND m.created_at < ? AND m.is_test = 0
+                    WHERE (m.created_at, m.id) > (?, ?) AND m.created_at < ? AND m.is_test = 0 AND m.erased_at IS NULL
                     ORDER BY m.created_at, m.id LIMIT ?
                     """
             ),
-            arguments: [job.endpointID, job.createdAt, job.messageID, job.until, min(limit, 1000)]
+            arguments: [job.endpointID, job.createdAt, job.messageID, job.until, dryRun ? 1000 : batch]
         )
         guard !rows.isEmpty else {
             job.isFinished = true
             return nil
         }
         var count = 0
-        for row in rows {
+        for row in rows where count < most {
             job.createdAt = row[3]
             job.messageID = row[0]
             job.examined += 1
@@ -267,7 +306,7 @@ public struct WebhookRecoveries: Sendable {
                 guard !dryRun, let delivery = try table.find(id: deliveryID) else { continue }
                 try table.restart(delivery.seq, trigger: .recovery, recovery: job.id, at: tx.now)
                 try WebhookDeadLetters(db: tx.db).requeued(delivery, reason: "recovered", at: tx.now)
-            } else if job.includesMissing, job.statusClass == nil, endpoint.settings.wants(type) {
+            } else if job.includesMissing, job.statusClass == nil, try wants(endpoint, row, table) {
                 count += 1
                 guard !dryRun else { continue }
                 _ = try table.insert(
@@ -278,12 +317,30 @@ public struct WebhookRecoveries: Sendable {
                     orderingKey: endpoint.settings.ordering == .key ? row[2] : nil,
                     state: .pending,
                     trigger: .recovery,
+                    isThin: endpoint.settings.payload == .thin,
                     at: tx.now
                 )
             }
         }
         job.recovered += count
         return count
+    }
+
+    /// Whether an endpoint would have wanted a stored event.
+    private static func wants(_ endpoint: WebhookEndpoint, _ row: Row, _ table: DeliveryTable) throws -> Bool {
+        let channels = try StrictJSON.decode([String].self, from: Array((row[7] as String).utf8))
+        let id: String = row[0]
+        var fault: (any Error)?
+        let wants = endpoint.settings.wants(row[1], channels: channels) {
+            do {
+                return try table.message(id).map { try StrictJSON.parse($0.body, limits: .message) }
+            } catch {
+                fault = error
+                return nil
+            }
+        }
+        if let fault { throw fault }
+        return wants
     }
 
     private static func save(_ job: Job, in tx: Transaction) throws {
@@ -302,7 +359,7 @@ public struct WebhookRecoveries: Sendable {
         try Row.fetchAll(
             db.cachedStatement(
                 sql: """
-                    SELECT id, endpoint_id, state, since, until, examined, recovered, created_at, updated_at
+                    SELECT id, endpoint_id, state, since, until, examined, recovered, created_at, updated_at, per_second
                     FROM webhook_recoveries WHERE ?1 IS NULL OR id = ?1 ORDER BY created_at DESC LIMIT 100
                     """
             ),
@@ -317,6 +374,7 @@ public struct WebhookRecoveries: Sendable {
                 until: time(4),
                 examined: row[5],
                 recovered: row[6],
+                perSecond: row[9],
                 createdAt: time(7),
                 updatedAt: time(8)
             )

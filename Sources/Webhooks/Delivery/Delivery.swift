@@ -21,6 +21,8 @@ public struct Delivery: Sendable, Identifiable {
     /// What brings about an attempt.
     public enum Trigger: String, Sendable, CaseIterable {
         case scheduled, manual, recovery, test
+        /// Tells whether an endpoint is well again, behind an open breaker. Of attempts only.
+        case probe
     }
 
     /// Position in the order of arrival, also the cursor of lists.
@@ -59,6 +61,8 @@ public struct Delivery: Sendable, Identifiable {
     public let firstFailedAt: Timestamp?
     /// When it ended.
     public let completedAt: Timestamp?
+    /// Whether only the subject's id is sent, not the event's data.
+    public let isThin: Bool
     let resume: (state: State, at: Timestamp?)?
 }
 
@@ -110,10 +114,16 @@ public struct StoredWebhook: Sendable, Identifiable {
     public let subject: String
     /// Position among the events about the subject.
     public let sequence: Int64?
-    /// The bytes that every attempt sends.
+    /// The whole event; empty once it was erased.
     public let body: [UInt8]
     /// Whether it is a test.
     public let isTest: Bool
     let traceparent: String?
+    let dataref: String?
     let createdAt: Timestamp
+
+    /// The bytes that every attempt of a delivery sends.
+    public func sentBody(isThin: Bool) -> [UInt8] {
+        isThin && !body.isEmpty ? WebhookEvent.thin(body, subject: subject, dataref: dataref) : body
+    }
 }

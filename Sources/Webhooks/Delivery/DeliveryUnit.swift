@@ -7,9 +7,16 @@ struct PreparedAttempt: Sendable {
     let attemptID: String
     let delivery: Delivery
     let message: StoredWebhook
+    /// What is sent: the whole event or its thin form.
+    let body: [UInt8]
     let endpoint: WebhookEndpoint
     let secrets: [WebhookSecret]
     let startedAt: Timestamp
+}
+
+extension Delivery.Trigger {
+    /// Whether a person asked for the attempt: an open breaker does not keep it back.
+    var isAsked: Bool { self == .test || self == .manual }
 }
 
 /// What settling an attempt brought about, for metrics.
@@ -36,13 +43,15 @@ struct DeliveryUnit: Sendable {
             let due = delivery.nextAttemptAt, due <= tx.now,
             let endpoint = try endpoints.find(delivery.endpointID), endpoint.state == .enabled,
             (endpoint.holdUntil ?? tx.now) <= tx.now,
-            delivery.trigger == .test || endpoint.breaker.permits(upTo: 1, at: tx.now) > 0,
+            delivery.trigger.isAsked || endpoint.breaker.permits(upTo: 1, at: tx.now) > 0,
             let message = try deliveries.message(delivery.messageID)
         else { return nil }
+        let isProbe = !delivery.trigger.isAsked && endpoint.breaker.openUntil != nil
         let attempt = PreparedAttempt(
             attemptID: tx.newID(),
             delivery: delivery,
             message: message,
+            body: message.sentBody(isThin: delivery.isThin),
             endpoint: endpoint,
             secrets: try endpoints.secrets(of: endpoint.id, at: tx.now).map(\.secret),
             startedAt: tx.now
@@ -52,7 +61,7 @@ struct DeliveryUnit: Sendable {
             id: attempt.attemptID,
             delivery: seq,
             number: delivery.attempts + 1,
-            trigger: delivery.trigger,
+            trigger: isProbe ? .probe : delivery.trigger,
             url: endpoint.settings.url,
             requestHeaders: shownHeaders(attempt),
             at: tx.now
@@ -73,14 +82,14 @@ struct DeliveryUnit: Sendable {
         headers.append(
             (
                 "webhook-signature",
-                signer.signatures(id: attempt.message.id, timestamp: seconds, body: attempt.message.body)
+                signer.signatures(id: attempt.message.id, timestamp: seconds, body: attempt.body)
             )
         )
         headers += settings.headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         return WebhookRequest(
             url: try WebhookURL(settings.url),
             headers: headers,
-            body: attempt.message.body,
+            body: attempt.body,
             timeout: .milliseconds(settings.timeoutMilliseconds)
         )
     }
@@ -96,7 +105,8 @@ struct DeliveryUnit: Sendable {
             return try interrupt(attempt, delivery, exchange, in: tx)
         }
         let verdict = AttemptVerdict(exchange.result, terminalStatuses: endpoint.settings.terminalStatuses, now: tx.now)
-        let settlement = settlement(delivery, endpoint, verdict, exchange, tx)
+        let isErased = try verdict.fate != .delivered && deliveries.isErased(delivery.messageID)
+        let settlement = settlement(delivery, endpoint, verdict, exchange, isErased: isErased, tx)
         try AttemptTable(db: tx.db).finish(
             attempt.attemptID,
             state: verdict.fate == .delivered ? "succeeded" : "failed",
@@ -110,14 +120,12 @@ struct DeliveryUnit: Sendable {
             outcome: verdict.fate == .delivered ? "delivered" : "failed",
             code: settlement.code ?? settlement.status.map(String.init) ?? ""
         )
-        if delivery.trigger != .test, endpoint.state != .deleted {
-            try noteHealth(&endpoint, verdict, &settled, in: tx)
-        }
         if settlement.state == .exhausted || settlement.state == .parked, !attempt.message.isTest {
             settled.deadLettered = delivery.resume == nil
             try WebhookDeadLetters(db: tx.db).hold(
                 delivery,
                 message: attempt.message,
+                body: attempt.body,
                 endpoint: endpoint,
                 code: settlement.reason ?? "attempts_used",
                 error: sentence(exchange.result),
@@ -127,9 +135,13 @@ struct DeliveryUnit: Sendable {
         } else if settlement.state == .delivered, delivery.firstFailedAt != nil {
             try WebhookDeadLetters(db: tx.db).requeued(delivery, reason: "delivered", at: tx.now)
         }
+        if delivery.trigger != .test, endpoint.state != .deleted {
+            try noteHealth(&endpoint, verdict, settlement, &settled, in: tx)
+        }
         if let key = delivery.orderingKey, settlement.state != .pending {
             try deliveries.releaseNext(key: key, endpoint: endpoint.id, at: tx.now)
         }
+        try OperationalEvents(source: options.source).settled(delivery, settlement, in: tx)
         return settled
     }
 
@@ -141,6 +153,7 @@ struct DeliveryUnit: Sendable {
         _ endpoint: WebhookEndpoint,
         _ verdict: AttemptVerdict,
         _ exchange: WebhookExchange,
+        isErased: Bool,
         _ tx: Transaction
     ) -> DeliveryTable.Settlement {
         var status: Int?
@@ -162,6 +175,12 @@ struct DeliveryUnit: Sendable {
         guard delivery.state == .sending else {
             result.state = delivery.state
             result.reason = delivery.reason
+            return result
+        }
+        if let reason = endpoint.state == .deleted ? "endpoint_deleted" : isErased ? "payload_erased" : nil {
+            // Meanwhile nothing is to be sent any more.
+            result.state = .cancelled
+            result.reason = reason
             return result
         }
         let ended: Delivery.State =
@@ -219,14 +238,15 @@ struct DeliveryUnit: Sendable {
             at: tx.now
         )
         if delivery.state == .sending {
+            let isDeleted = try EndpointTable(db: tx.db).find(delivery.endpointID)?.state == .deleted
             try DeliveryTable(db: tx.db).settle(
                 delivery,
                 .init(
-                    state: .pending,
-                    next: tx.now,
+                    state: isDeleted ? .cancelled : .pending,
+                    next: isDeleted ? nil : tx.now,
                     failures: delivery.failures,
                     code: AttemptFault.interrupted.rawValue,
-                    reason: delivery.reason,
+                    reason: isDeleted ? "endpoint_deleted" : delivery.reason,
                     trigger: delivery.trigger,
                     keepsResume: true
                 ),
@@ -239,6 +259,7 @@ struct DeliveryUnit: Sendable {
     private func noteHealth(
         _ endpoint: inout WebhookEndpoint,
         _ verdict: AttemptVerdict,
+        _ settlement: DeliveryTable.Settlement,
         _ settled: inout SettledAttempt,
         in tx: Transaction
     ) throws {
@@ -253,30 +274,47 @@ struct DeliveryUnit: Sendable {
         settled.slowsDown = verdict.slowsDown
         if success {
             endpoint.failingSince = nil
+            endpoint.exhaustedInRow = 0
             // Once a second is enough for people, and spares a write per delivery.
             if tx.now.milliseconds(since: endpoint.lastSuccessAt ?? .init(millisecondsSinceEpoch: 0)) >= 1000 {
                 endpoint.lastSuccessAt = tx.now
             }
         } else {
             endpoint.failingSince = endpoint.failingSince ?? tx.now
+            if settled.deadLettered { endpoint.exhaustedInRow = min(endpoint.exhaustedInRow + 1, 1_000_000) }
         }
         if let hold = verdict.holdUntil, hold > endpoint.holdUntil ?? tx.now {
             endpoint.holdUntil = hold
             settled.held = true
         }
-        let failingFor = endpoint.failingSince.map { tx.now.milliseconds(since: $0) } ?? 0
-        let reason =
-            verdict.disable ?? (failingFor >= options.disableAfter.wholeMilliseconds && !success ? .failing : nil)
-        if let reason, let next = endpoint.state.applying(.disable(reason)), next != endpoint.state {
+        if let reason = verdict.disable ?? (success ? nil : givingUp(on: endpoint, settlement, settled, at: tx.now)),
+            let next = endpoint.state.applying(.disable(reason)), next != endpoint.state
+        {
             endpoint.state = next
             endpoint.version += 1
             endpoint.updatedAt = tx.now
             settled.disabled = reason
             try endpoints.update(endpoint)
             try endpoints.journal(endpoint, action: "disabled", actor: "sender", detail: reason.rawValue, at: tx.now)
+            try OperationalEvents(source: options.source).journalled(endpoint, "disabled", actor: "sender", in: tx)
         } else if endpoint != before {
             try endpoints.updateHealth(endpoint)
         }
+    }
+
+    /// Why an endpoint is to be left alone after one more failure; `nil` while it is not.
+    private func givingUp(
+        on endpoint: WebhookEndpoint,
+        _ settlement: DeliveryTable.Settlement,
+        _ settled: SettledAttempt,
+        at now: Timestamp
+    ) -> EndpointState.Reason? {
+        if settled.deadLettered, settlement.code == AttemptFault.blockedAddress.rawValue { return .blockedAddress }
+        let failingFor = endpoint.failingSince.map { now.milliseconds(since: $0) } ?? 0
+        let isGivenUp =
+            failingFor >= options.disableAfter.wholeMilliseconds
+            || endpoint.exhaustedInRow >= max(1, options.disableAfterExhausted)
+        return isGivenUp ? .failing : nil
     }
 
     private func standardHeaders(_ attempt: PreparedAttempt) -> [(name: String, value: String)] {
@@ -287,7 +325,7 @@ struct DeliveryUnit: Sendable {
         ]
         if let trace = attempt.message.traceparent { headers.append(("traceparent", trace)) }
         if attempt.message.isTest { headers.append(("webhook-test", "true")) }
-        if attempt.endpoint.sendsOrigin { headers.append(("webhook-request-origin", options.origin)) }
+        if attempt.endpoint.settings.asksConsent { headers.append(("webhook-request-origin", options.origin)) }
         return headers
     }
 

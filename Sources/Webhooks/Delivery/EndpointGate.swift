@@ -8,7 +8,7 @@ final class EndpointGate: Sendable {
         var inFlight = 0
         /// The present bound: halved by answers that ask for it, one more after each success, up to the endpoint's own.
         var bound = Int.max
-        /// Tokens of the throttle, in thousandths.
+        /// Tokens of the throttle, in sixty-thousandths: at one request per minute, one of them comes each millisecond.
         var tokens: Int64 = .max
         var refilledAt: Timestamp?
     }
@@ -29,7 +29,11 @@ final class EndpointGate: Sendable {
     /// Requests under way by endpoint.
     var byEndpoint: [String: Int] { state.withLock { $0.lanes.mapValues(\.inFlight).filter { $0.value > 0 } } }
 
+    private static let wholeToken: Int64 = 60_000
+
     /// How many more requests an endpoint may begin now.
+    ///
+    /// - Parameter throttle: requests per minute.
     ///
     /// Once half of the capacity is in use, only endpoints with nothing under way get more: a crowd of slow ones cannot take
     /// what a healthy one needs.
@@ -41,7 +45,7 @@ final class EndpointGate: Sendable {
             if state.total >= capacity / 2 { room = min(room, lane.inFlight == 0 ? 1 : 0) }
             if let throttle {
                 Self.refill(&lane, throttle, now)
-                room = min(room, Int(lane.tokens / 1000))
+                room = min(room, Int(lane.tokens / Self.wholeToken))
                 state.lanes[endpoint] = lane
             }
             return max(room, 0)
@@ -55,15 +59,16 @@ final class EndpointGate: Sendable {
             guard var lane = state.lanes[endpoint] else { return nil }
             Self.refill(&lane, throttle, now)
             state.lanes[endpoint] = lane
-            guard lane.tokens < 1000 else { return nil }
-            return now.advanced(byMilliseconds: max(1, (1000 - lane.tokens + Int64(throttle) - 1) / Int64(throttle)))
+            guard lane.tokens < Self.wholeToken else { return nil }
+            let missing = Self.wholeToken - lane.tokens + Int64(throttle) - 1
+            return now.advanced(byMilliseconds: max(1, missing / Int64(throttle)))
         }
     }
 
     func enter(_ endpoint: String, throttle: Int?) {
         state.withLock { state in
             state.lanes[endpoint, default: Lane()].inFlight += 1
-            if throttle != nil { state.lanes[endpoint]?.tokens -= 1000 }
+            if throttle != nil { state.lanes[endpoint]?.tokens -= Self.wholeToken }
             state.total += 1
         }
     }
@@ -102,7 +107,7 @@ final class EndpointGate: Sendable {
 
     /// One twentieth of a second's worth may go at once, at least one: an overshoot of at most 5 %.
     private static func refill(_ lane: inout Lane, _ throttle: Int, _ now: Timestamp) {
-        let most = max(1000, Int64(throttle) * 50)
+        let most = max(wholeToken, Int64(throttle) * 50)
         if let refilledAt = lane.refilledAt {
             let elapsed = min(max(now.milliseconds(since: refilledAt), 0), 60_000)
             lane.tokens = min(most, lane.tokens + elapsed * Int64(throttle))

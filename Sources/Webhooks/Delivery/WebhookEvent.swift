@@ -21,6 +21,10 @@ public struct WebhookEvent: Sendable, Hashable {
     public var traceparent: String?
     /// What happened.
     public var data: JSONValue
+    /// What endpoints may ask for beside the type.
+    public var channels: [String]
+    /// Where the data can be read, a URI reference; goes into thin forms.
+    public var dataref: String?
 
     /// Makes an event.
     public init(
@@ -32,7 +36,9 @@ public struct WebhookEvent: Sendable, Hashable {
         sequence: Int64? = nil,
         correlationID: String? = nil,
         traceparent: String? = nil,
-        data: JSONValue
+        data: JSONValue,
+        channels: [String] = [],
+        dataref: String? = nil
     ) {
         self.id = id
         self.source = source
@@ -43,6 +49,8 @@ public struct WebhookEvent: Sendable, Hashable {
         self.correlationID = correlationID
         self.traceparent = traceparent
         self.data = data
+        self.channels = channels
+        self.dataref = dataref
     }
 
     /// The event of an envelope whose body is JSON.
@@ -79,7 +87,10 @@ public struct WebhookEvent: Sendable, Hashable {
     /// sorted, so equal events are equal bytes.
     ///
     /// - Parameter isTest: adds `"test": true`.
-    public func body(isTest: Bool = false) -> [UInt8] {
+    public func body(isTest: Bool = false) -> [UInt8] { StrictJSON.encode(document(isTest: isTest)) }
+
+    /// What ``body(isTest:)`` writes; filters are held against it.
+    func document(isTest: Bool = false) -> JSONValue {
         var object: JSONObject = [
             "specversion": "1.0", "id": .string(id), "source": .string(source), "type": .string(type),
             "subject": .string(subject), "time": .string(time.description), "timestamp": .string(time.description),
@@ -89,6 +100,16 @@ public struct WebhookEvent: Sendable, Hashable {
         if let correlationID { object["correlationid"] = .string(correlationID) }
         if let traceparent { object["traceparent"] = .string(traceparent) }
         if isTest { object["test"] = true }
+        return .object(object)
+    }
+
+    /// The thin form of a whole body: `data` holds only the subject's id, and `dataref` (an extension of CloudEvents) says where the
+    /// rest is. Equal bodies have equal thin forms.
+    static func thin(_ body: [UInt8], subject: String, dataref: String?) -> [UInt8] {
+        // Written by ``body(isTest:)``: it is an object.
+        guard case .object(var object)? = try? StrictJSON.parse(body, limits: .message) else { return body }
+        object["data"] = ["id": .string(subject)]
+        if let dataref { object["dataref"] = .string(dataref) }
         return StrictJSON.encode(.object(object))
     }
 

@@ -1,30 +1,45 @@
 public import DurableStore
 import Messaging
+import StrictJSON
 
 /// Makes one delivery per endpoint that wants an event, in the caller's unit of work.
 public struct WebhookFanout: Sendable {
+    private let largestBody: Int
     private let wake: @Sendable () -> Void
 
     /// Makes a fan-out.
     ///
-    /// - Parameter wake: called after the commit; wakes the dispatcher.
-    public init(wake: @escaping @Sendable () -> Void) {
+    /// - Parameters:
+    ///   - largestBody: what is larger, in bytes, goes out in its thin form, if it says where its data can be read.
+    ///   - wake: called after the commit; wakes the dispatcher.
+    public init(largestBody: Int = 20 << 10, wake: @escaping @Sendable () -> Void) {
+        self.largestBody = largestBody
         self.wake = wake
     }
 
     /// Records an event for everybody who wants it. An event that nobody wants is not kept; one that was recorded before is not
     /// recorded again.
     ///
+    /// An endpoint that is not verified yet gets its deliveries too; they wait until the receiver agreed.
+    ///
+    /// - Parameter excluding: an endpoint that is not told of it, whatever it wants.
     /// - Returns: how many deliveries were made.
     @discardableResult
-    public func publish(_ event: WebhookEvent, in tx: Transaction) throws -> Int {
+    public func publish(_ event: WebhookEvent, excluding: String? = nil, in tx: Transaction) throws -> Int {
+        var document: JSONValue?
+        func made() -> JSONValue {
+            let value = document ?? event.document()
+            document = value
+            return value
+        }
         let endpoints = try EndpointTable(db: tx.db).list().filter {
-            $0.state != .pendingVerification && $0.settings.wants(event.type)
+            $0.id != excluding && $0.settings.wants(event.type, channels: event.channels, document: made)
         }
         let deliveries = DeliveryTable(db: tx.db)
-        guard !endpoints.isEmpty, try deliveries.insert(event, body: event.body(), isTest: false, at: tx.now) else {
-            return 0
-        }
+        guard !endpoints.isEmpty else { return 0 }
+        let body = StrictJSON.encode(made())
+        guard try deliveries.insert(event, body: body, isTest: false, at: tx.now) else { return 0 }
+        let isTooLarge = body.count > largestBody && event.dataref != nil
         var count = 0
         for endpoint in endpoints {
             let isDisabled = endpoint.state.reason != nil
@@ -36,6 +51,7 @@ public struct WebhookFanout: Sendable {
                 orderingKey: endpoint.settings.ordering == .key ? event.subject : nil,
                 state: isDisabled ? .skipped : .pending,
                 trigger: .scheduled,
+                isThin: isTooLarge || endpoint.settings.payload == .thin,
                 at: tx.now
             )
             if seq != nil { count += 1 }

@@ -7,6 +7,7 @@
 ///         │                           ▼                   ▼
 ///         │                       disabled(reason) ──enable──► enabled
 ///         └──────────────────────── any ──delete──► deleted
+/// any but deleted ──ask──► pendingVerification
 /// ```
 public enum EndpointState: Sendable, Hashable {
     /// Waits until the receiver has agreed (CloudEvents HTTP webhook 1.0.2, section 4). Nothing is sent.
@@ -37,6 +38,8 @@ public enum EndpointState: Sendable, Hashable {
     /// What can be done to an endpoint.
     public enum Action: Sendable, Hashable {
         case verify, pause, resume, enable, delete
+        /// The receiver has to agree, again or for the first time.
+        case ask
         case disable(Reason)
     }
 
@@ -46,6 +49,7 @@ public enum EndpointState: Sendable, Hashable {
         case (.deleted, .delete): .deleted
         case (.deleted, _): nil
         case (_, .delete): .deleted
+        case (_, .ask): .pendingVerification
         case (.pendingVerification, .verify): .enabled
         case (.pendingVerification, .disable(let reason)): .disabled(reason)
         case (.pendingVerification, _): nil

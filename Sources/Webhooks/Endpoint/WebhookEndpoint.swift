@@ -1,4 +1,5 @@
 public import Messaging
+public import StrictJSON
 
 /// What a person decides about an endpoint.
 public struct EndpointSettings: Sendable, Hashable {
@@ -8,6 +9,14 @@ public struct EndpointSettings: Sendable, Hashable {
     public var description: String
     /// Patterns of event types; empty means all.
     public var eventTypes: [String]
+    /// Only events of at least one of these channels; empty means any.
+    public var channels: [String]
+    /// Only events whose document fits; `nil` means any.
+    public var filter: ContentFilter?
+    /// How much of an event is sent.
+    public var payload: Payload
+    /// Whether the receiver has to agree before anything is sent (CloudEvents HTTP webhook 1.0.2, section 4).
+    public var asksConsent: Bool
     /// Headers that are added to each request, by name.
     public var headers: [String: String]
     /// Labels for people and tools.
@@ -49,6 +58,14 @@ public struct EndpointSettings: Sendable, Hashable {
         case park
     }
 
+    /// How much of an event is sent.
+    public enum Payload: String, Sendable, CaseIterable {
+        /// All of it.
+        case full
+        /// Only what it is about: `data` holds the subject's id, `dataref` says where the rest is.
+        case thin
+    }
+
     /// Which signatures a request bears.
     public enum Signing: String, Sendable, CaseIterable {
         case v1, v1a
@@ -60,6 +77,9 @@ public struct EndpointSettings: Sendable, Hashable {
         self.url = url
         description = ""
         eventTypes = []
+        channels = []
+        payload = .full
+        asksConsent = false
         headers = [:]
         metadata = [:]
         timeoutMilliseconds = 15_000
@@ -125,6 +145,11 @@ public struct EndpointSettings: Sendable, Hashable {
             }
         }
         require(
+            channels.count <= 10 && channels.allSatisfy(Self.isName),
+            "channels",
+            "At most 10 channels of 1 to 128 visible ASCII characters."
+        )
+        require(
             headers.count <= CustomHeaders.maximumCount,
             "headers",
             "At most \(CustomHeaders.maximumCount) headers."
@@ -140,7 +165,7 @@ public struct EndpointSettings: Sendable, Hashable {
             "At most 32 labels of 128 and 1,024 bytes."
         )
         require(
-            uid.map { (1...128).contains($0.utf8.count) && $0.utf8.allSatisfy { (0x21...0x7E).contains($0) } } ?? true,
+            uid.map(Self.isName) ?? true,
             "uid",
             "A uid is 1 to 128 visible ASCII characters."
         )
@@ -169,9 +194,27 @@ public struct EndpointSettings: Sendable, Hashable {
         return faults
     }
 
-    /// Whether an event of a type is wanted.
-    public func wants(_ type: String) -> Bool {
-        eventTypes.isEmpty || eventTypes.contains { EventTypePattern($0)?.matches(type) ?? false }
+    /// Whether an event is wanted.
+    ///
+    /// - Parameters:
+    ///   - type: the sender's own events (``OperationalEvents``) are wanted only by who names them.
+    ///   - channels: the event's.
+    ///   - document: the event as it is sent whole; asked for only when there is a filter.
+    public func wants(_ type: String, channels: [String], document: () -> JSONValue?) -> Bool {
+        if OperationalEvents.isType(type) {
+            return eventTypes.contains {
+                OperationalEvents.isType($0) && EventTypePattern($0)?.matches(type) ?? false
+            }
+        }
+        guard eventTypes.isEmpty || eventTypes.contains(where: { EventTypePattern($0)?.matches(type) ?? false }),
+            self.channels.isEmpty || self.channels.contains(where: channels.contains)
+        else { return false }
+        guard let filter else { return true }
+        return document().map(filter.fits) ?? false
+    }
+
+    private static func isName(_ text: String) -> Bool {
+        (1...128).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     }
 }
 
@@ -191,15 +234,23 @@ public struct WebhookEndpoint: Sendable, Hashable, Identifiable {
     public var failingSince: Timestamp?
     /// The last success.
     public var lastSuccessAt: Timestamp?
+    /// Deliveries in a row that were given up; any success ends the row.
+    public var exhaustedInRow = 0
+    /// Requests per minute that the receiver agreed to; `nil` for any number.
+    public var allowedPerMinute: Int?
     /// Rises with each journalled change, from 1.
     public var version: Int64
     /// When it was made.
     public let createdAt: Timestamp
     /// When it was changed.
     public var updatedAt: Timestamp
-    /// Set when the handshake was used: `webhook-request-origin` goes with each request.
-    public var sendsOrigin = false
     var signingKey: String?
+
+    /// The most requests per minute: what a person set and what the receiver agreed to; `nil` for no limit.
+    public var perMinute: Int? {
+        let own = settings.throttlePerSecond.map { $0 * 60 }
+        return [own, allowedPerMinute].compactMap { $0 }.min()
+    }
 
     /// The public key that verifies `v1a`; `nil` when the endpoint has none.
     public var publicKey: WebhookPublicKey? { signingKey.flatMap { WebhookSigningKey($0)?.publicKey } }

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Messaging
+import StrictJSON
 
 /// Every statement on `webhook_messages` and `webhook_deliveries` that changes or fetches single rows.
 struct DeliveryTable {
@@ -9,7 +10,7 @@ struct DeliveryTable {
     static let columns = """
         d.seq, d.id, d.message_id, d.endpoint_id, d.type, d.ordering_key, d.state, d.attempt_trigger, d.next_attempt_at,
         d.attempts, d.failures, d.last_status, d.last_code, d.reason, d.created_at, d.first_failed_at, d.completed_at,
-        d.resume_state, d.resume_at, (SELECT subject FROM webhook_messages WHERE id = d.message_id)
+        d.resume_state, d.resume_at, (SELECT subject FROM webhook_messages WHERE id = d.message_id), d.is_thin
         """
 
     // MARK: Messages
@@ -18,12 +19,13 @@ struct DeliveryTable {
     func insert(_ event: WebhookEvent, body: [UInt8], isTest: Bool, at now: Timestamp) throws -> Bool {
         try db.cachedStatement(
             sql: """
-                INSERT INTO webhook_messages (id, type, subject, sequence, traceparent, body, is_test, occurred_at, created_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
+                INSERT INTO webhook_messages (id, type, subject, sequence, traceparent, body, is_test, occurred_at, created_at,
+                    channels, dataref)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
                 """
         ).execute(arguments: [
             event.id, event.type, event.subject, event.sequence, event.traceparent, Data(body), isTest,
-            event.time.millisecondsSinceEpoch, now.millisecondsSinceEpoch,
+            event.time.millisecondsSinceEpoch, now.millisecondsSinceEpoch, Self.text(event.channels), event.dataref,
         ])
         return db.changesCount > 0
     }
@@ -32,7 +34,8 @@ struct DeliveryTable {
         try Row.fetchOne(
             db.cachedStatement(
                 sql: """
-                    SELECT id, type, subject, sequence, body, is_test, traceparent, created_at FROM webhook_messages WHERE id = ?
+                    SELECT id, type, subject, sequence, body, is_test, traceparent, dataref, created_at
+                    FROM webhook_messages WHERE id = ?
                     """
             ),
             arguments: [id]
@@ -45,9 +48,54 @@ struct DeliveryTable {
                 body: [UInt8]($0[4] as Data),
                 isTest: $0[5],
                 traceparent: $0[6],
-                createdAt: Timestamp(millisecondsSinceEpoch: $0[7])
+                dataref: $0[7],
+                createdAt: Timestamp(millisecondsSinceEpoch: $0[8])
             )
         }
+    }
+
+    /// Removes a message's payload, and ends what would still send it.
+    /// - Returns: deliveries that were ended; `nil` when there is no such message, or it was erased before.
+    func erase(_ id: String, actor: String, at now: Timestamp) throws -> Int? {
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_messages SET body = x'', erased_at = ?, erased_by = ? WHERE id = ? AND erased_at IS NULL
+                """
+        ).execute(arguments: [now.millisecondsSinceEpoch, actor, id])
+        guard db.changesCount > 0 else { return nil }
+        let rows = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    UPDATE webhook_deliveries SET state = 'cancelled', next_attempt_at = NULL, reason = 'payload_erased',
+                        completed_at = ?
+                    WHERE message_id = ? AND state IN ('pending', 'waiting', 'parked') RETURNING endpoint_id, ordering_key
+                    """
+            ),
+            arguments: [now.millisecondsSinceEpoch, id]
+        )
+        for row in rows {
+            if let key = row[1] as String? { try releaseNext(key: key, endpoint: row[0], at: now) }
+        }
+        try db.cachedStatement(
+            sql: """
+                UPDATE dead_letters SET body = x'' WHERE transport = 'http'
+                    AND id IN (SELECT replace(id, '-', '') FROM webhook_deliveries WHERE message_id = ?)
+                """
+        ).execute(arguments: [id])
+        return rows.count
+    }
+
+    /// Whether a message can be sent no more.
+    func isErased(_ id: String) throws -> Bool {
+        try Bool.fetchOne(
+            db.cachedStatement(sql: "SELECT erased_at IS NOT NULL FROM webhook_messages WHERE id = ?"),
+            arguments: [id]
+        ) ?? true
+    }
+
+    static func text(_ channels: [String]) -> String {
+        channels.isEmpty
+            ? "[]" : String(decoding: StrictJSON.encode(.array(channels.map(JSONValue.string))), as: UTF8.self)
     }
 
     // MARK: Deliveries
@@ -62,6 +110,7 @@ struct DeliveryTable {
         orderingKey: String?,
         state: Delivery.State,
         trigger: Delivery.Trigger,
+        isThin: Bool = false,
         at now: Timestamp
     ) throws -> Int64? {
         var state = state
@@ -69,13 +118,13 @@ struct DeliveryTable {
         try db.cachedStatement(
             sql: """
                 INSERT INTO webhook_deliveries (id, message_id, endpoint_id, type, ordering_key, state, attempt_trigger, lane,
-                    next_attempt_at, created_at, completed_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?) ON CONFLICT (endpoint_id, message_id) DO NOTHING
+                    next_attempt_at, created_at, completed_at, is_thin)
+                VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) ON CONFLICT (endpoint_id, message_id) DO NOTHING
                 """
         ).execute(arguments: [
             id, message, endpoint, type, orderingKey, state.rawValue, trigger.rawValue,
             state == .pending ? now.millisecondsSinceEpoch : nil, now.millisecondsSinceEpoch,
-            state == .skipped ? now.millisecondsSinceEpoch : nil,
+            state == .skipped ? now.millisecondsSinceEpoch : nil, isThin,
         ])
         return db.changesCount > 0 ? db.lastInsertedRowID : nil
     }
@@ -184,6 +233,14 @@ struct DeliveryTable {
                 """
         ).execute(arguments: [now.millisecondsSinceEpoch, now.millisecondsSinceEpoch])
         let count = db.changesCount
+        // Its endpoint was deleted while the request was on the wire: nothing is to be sent any more.
+        try db.cachedStatement(
+            sql: """
+                UPDATE webhook_deliveries SET state = 'cancelled', reason = 'endpoint_deleted', last_code = 'interrupted',
+                    last_status = NULL, completed_at = ?
+                WHERE state = 'sending' AND endpoint_id IN (SELECT id FROM webhook_endpoints WHERE state = 'deleted')
+                """
+        ).execute(arguments: [now.millisecondsSinceEpoch])
         try db.cachedStatement(
             sql: """
                 UPDATE webhook_deliveries SET state = 'pending', next_attempt_at = ?, lane = 1, last_code = 'interrupted',
@@ -253,6 +310,7 @@ struct DeliveryTable {
             createdAt: Timestamp(millisecondsSinceEpoch: row[14]),
             firstFailedAt: time(15),
             completedAt: time(16),
+            isThin: row[20],
             resume: (row[17] as String?).flatMap(Delivery.State.init).map { ($0, time(18)) }
         )
     }

@@ -16,6 +16,7 @@ struct DueDeliveries {
     private struct Candidate {
         let id: String
         let maximum: Int
+        /// Requests per minute.
         let throttle: Int?
         let holdUntil: Timestamp?
         let breaker: Breaker
@@ -28,11 +29,11 @@ struct DueDeliveries {
             let permits = endpoint.breaker.permits(upTo: endpoint.maximum, at: now)
             let room = gate.room(of: endpoint.id, permits: max(permits, 1), throttle: endpoint.throttle, at: now)
             guard room > 0 else { continue }
-            // Behind an open breaker only test events go.
+            // Behind an open breaker only what a person asked for goes.
             let items =
                 try permits > 0
                 ? due(endpoint, at: now, room: room, excluding: excluding)
-                : tests(endpoint, at: now, excluding: excluding)
+                : asked(endpoint, at: now, excluding: excluding)
             if !items.isEmpty { queues.append((endpoint, items)) }
         }
         guard !queues.isEmpty else { return [] }
@@ -89,7 +90,8 @@ struct DueDeliveries {
         try Row.fetchAll(
             db.cachedStatement(
                 sql: """
-                    SELECT id, max_in_flight, throttle, hold_until, breaker_failures, breaker_openings, breaker_until
+                    SELECT id, max_in_flight, min(coalesce(throttle * 60, allowed_per_minute), coalesce(allowed_per_minute,
+                        throttle * 60)), hold_until, breaker_failures, breaker_openings, breaker_until
                     FROM webhook_endpoints WHERE state = 'enabled'
                     """
             )
@@ -130,12 +132,13 @@ struct DueDeliveries {
         return items
     }
 
-    private func tests(_ endpoint: Candidate, at now: Timestamp, excluding: Set<Int64>) throws -> [Int64] {
+    private func asked(_ endpoint: Candidate, at now: Timestamp, excluding: Set<Int64>) throws -> [Int64] {
         try Int64.fetchAll(
             db.cachedStatement(
                 sql: """
                     SELECT seq FROM webhook_deliveries WHERE endpoint_id = ? AND lane = 0 AND state = 'pending'
-                        AND next_attempt_at <= ? AND attempt_trigger = 'test' ORDER BY next_attempt_at, seq LIMIT 1
+                        AND next_attempt_at <= ? AND attempt_trigger IN ('test', 'manual')
+                    ORDER BY next_attempt_at, seq LIMIT 1
                     """
             ),
             arguments: [endpoint.id, now.millisecondsSinceEpoch]

@@ -9,7 +9,8 @@ struct EndpointTable {
     private static let columns = """
         id, uid, url, description, event_types, headers, metadata, state, state_reason, timeout_ms, max_in_flight, throttle,
         ordering, on_exhausted, terminal_statuses, schedule, signing_key, signs, request_origin, hold_until, breaker_failures,
-        breaker_openings, breaker_until, failing_since, last_success_at, version, created_at, updated_at, breaker_threshold
+        breaker_openings, breaker_until, failing_since, last_success_at, version, created_at, updated_at, breaker_threshold,
+        channels, content_filter, payload, allowed_per_minute, exhausted_in_row
         """
 
     func find(_ id: String) throws -> WebhookEndpoint? {
@@ -44,7 +45,7 @@ struct EndpointTable {
         try db.cachedStatement(
             sql: """
                 INSERT INTO webhook_endpoints (\(Self.columns))
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         ).execute(
             arguments: StatementArguments(
@@ -57,12 +58,13 @@ struct EndpointTable {
                     settings.onExhausted.rawValue,
                     text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey,
                     settings.signs.rawValue,
-                    endpoint.sendsOrigin, endpoint.holdUntil?.millisecondsSinceEpoch, endpoint.breaker.failures,
+                    settings.asksConsent, endpoint.holdUntil?.millisecondsSinceEpoch, endpoint.breaker.failures,
                     endpoint.breaker.openings, endpoint.breaker.openUntil?.millisecondsSinceEpoch,
                     endpoint.failingSince?.millisecondsSinceEpoch, endpoint.lastSuccessAt?.millisecondsSinceEpoch,
                     endpoint.version,
                     endpoint.createdAt.millisecondsSinceEpoch, endpoint.updatedAt.millisecondsSinceEpoch,
-                    settings.breakerThreshold,
+                    settings.breakerThreshold, text(settings.channels), settings.filter?.text, settings.payload.rawValue,
+                    endpoint.allowedPerMinute, endpoint.exhaustedInRow,
                 ] as [(any DatabaseValueConvertible)?]
             )
         )
@@ -76,7 +78,8 @@ struct EndpointTable {
                 UPDATE webhook_endpoints SET uid = ?, url = ?, description = ?, event_types = ?, headers = ?, metadata = ?,
                     state = ?, state_reason = ?, timeout_ms = ?, max_in_flight = ?, throttle = ?, ordering = ?,
                     on_exhausted = ?, terminal_statuses = ?, schedule = ?, signing_key = ?, signs = ?, request_origin = ?,
-                    version = ?, updated_at = ?, breaker_threshold = ?
+                    version = ?, updated_at = ?, breaker_threshold = ?, channels = ?, content_filter = ?, payload = ?,
+                    allowed_per_minute = ?
                 WHERE id = ?
                 """
         ).execute(
@@ -89,25 +92,26 @@ struct EndpointTable {
                     settings.onExhausted.rawValue,
                     text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey,
                     settings.signs.rawValue,
-                    endpoint.sendsOrigin, endpoint.version, endpoint.updatedAt.millisecondsSinceEpoch,
-                    settings.breakerThreshold, endpoint.id,
+                    settings.asksConsent, endpoint.version, endpoint.updatedAt.millisecondsSinceEpoch,
+                    settings.breakerThreshold, text(settings.channels), settings.filter?.text, settings.payload.rawValue,
+                    endpoint.allowedPerMinute, endpoint.id,
                 ] as [(any DatabaseValueConvertible)?]
             )
         )
         try updateHealth(endpoint)
     }
 
-    /// Writes what attempts change: hold, breaker, failing since.
+    /// Writes what attempts change: hold, breaker, failing since, given up in a row.
     func updateHealth(_ endpoint: WebhookEndpoint) throws {
         try db.cachedStatement(
             sql: """
                 UPDATE webhook_endpoints SET hold_until = ?, breaker_failures = ?, breaker_openings = ?, breaker_until = ?,
-                    failing_since = ?, last_success_at = ? WHERE id = ?
+                    failing_since = ?, last_success_at = ?, exhausted_in_row = ? WHERE id = ?
                 """
         ).execute(arguments: [
             endpoint.holdUntil?.millisecondsSinceEpoch, endpoint.breaker.failures, endpoint.breaker.openings,
             endpoint.breaker.openUntil?.millisecondsSinceEpoch, endpoint.failingSince?.millisecondsSinceEpoch,
-            endpoint.lastSuccessAt?.millisecondsSinceEpoch, endpoint.id,
+            endpoint.lastSuccessAt?.millisecondsSinceEpoch, endpoint.exhaustedInRow, endpoint.id,
         ])
     }
 
@@ -208,7 +212,8 @@ struct EndpointTable {
             let onExhausted = EndpointSettings.OnExhausted(rawValue: row[13]),
             let signs = EndpointSettings.Signing(rawValue: row[17]),
             let eventTypes: [String] = value(row[4]), let headers: [String: String] = value(row[5]),
-            let metadata: [String: String] = value(row[6]), let terminal: Set<Int> = value(row[14])
+            let metadata: [String: String] = value(row[6]), let terminal: Set<Int> = value(row[14]),
+            let channels: [String] = value(row[29]), let payload = EndpointSettings.Payload(rawValue: row[31])
         else { throw CorruptWebhookRow(table: "webhook_endpoints") }
         var settings = EndpointSettings(url: row[2])
         settings.uid = row[1]
@@ -225,6 +230,13 @@ struct EndpointTable {
         settings.schedule = (row[15] as String?).flatMap { value($0) }
         settings.signs = signs
         settings.breakerThreshold = row[28]
+        settings.asksConsent = row[18]
+        settings.channels = channels
+        settings.payload = payload
+        if let text = row[30] as String? {
+            guard let filter = ContentFilter(text: text) else { throw CorruptWebhookRow(table: "webhook_endpoints") }
+            settings.filter = filter
+        }
         func time(_ index: Int) -> Timestamp? { (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)) }
         return WebhookEndpoint(
             id: row[0],
@@ -234,10 +246,11 @@ struct EndpointTable {
             breaker: Breaker(failures: row[20], openings: row[21], openUntil: time(22)),
             failingSince: time(23),
             lastSuccessAt: time(24),
+            exhaustedInRow: row[33],
+            allowedPerMinute: row[32],
             version: row[25],
             createdAt: Timestamp(millisecondsSinceEpoch: row[26]),
             updatedAt: Timestamp(millisecondsSinceEpoch: row[27]),
-            sendsOrigin: row[18],
             signingKey: row[16]
         )
     }

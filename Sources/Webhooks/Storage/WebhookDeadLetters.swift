@@ -13,6 +13,7 @@ struct WebhookDeadLetters {
     func hold(
         _ delivery: Delivery,
         message: StoredWebhook,
+        body: [UInt8],
         endpoint: WebhookEndpoint,
         code: String,
         error: String,
@@ -38,7 +39,7 @@ struct WebhookDeadLetters {
                     Self.id(of: delivery), "webhook:" + endpoint.id, endpoint.settings.url, message.id, message.type,
                     message.subject,
                     message.traceparent, code, error, attempts, (delivery.firstFailedAt ?? now).millisecondsSinceEpoch,
-                    now.millisecondsSinceEpoch, Data(StrictJSON.encode(headers)), Data(message.body),
+                    now.millisecondsSinceEpoch, Data(StrictJSON.encode(headers)), Data(body),
                     now.millisecondsSinceEpoch,
                     now.millisecondsSinceEpoch,
                 ] as [(any DatabaseValueConvertible)?]
@@ -54,5 +55,13 @@ struct WebhookDeadLetters {
                 WHERE id = ? AND state = 'held'
                 """
         ).execute(arguments: [now.millisecondsSinceEpoch, reason, Self.id(of: delivery)])
+    }
+
+    /// Whether a delivery was ever given up.
+    func hasLetter(_ delivery: Delivery) throws -> Bool {
+        try Bool.fetchOne(
+            db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM dead_letters WHERE id = ?)"),
+            arguments: [Self.id(of: delivery)]
+        ) ?? false
     }
 }

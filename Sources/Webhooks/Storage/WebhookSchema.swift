@@ -9,7 +9,43 @@ public enum WebhookSchema {
             try db.execute(sql: deliveries)
             try db.execute(sql: recoveries)
         }
+        migrator.registerMigration("webhooks-2") { db in
+            try db.execute(sql: consent)
+            try db.execute(sql: content)
+        }
     }
+
+    private static let consent = """
+        ALTER TABLE webhook_endpoints ADD COLUMN allowed_per_minute INTEGER CHECK (allowed_per_minute >= 1);
+
+        -- Whether a receiver was asked, and what it said. The token makes the address by which it may agree later.
+        CREATE TABLE webhook_handshakes (
+            endpoint_id TEXT NOT NULL PRIMARY KEY REFERENCES webhook_endpoints(id),
+            token TEXT NOT NULL UNIQUE,
+            attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+            next_at INTEGER,
+            asked_at INTEGER,
+            result TEXT,
+            granted_at INTEGER,
+            CHECK (granted_at IS NULL OR next_at IS NULL)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX webhook_handshakes_due ON webhook_handshakes(next_at) WHERE next_at IS NOT NULL;
+        """
+
+    private static let content = """
+        ALTER TABLE webhook_endpoints ADD COLUMN channels TEXT NOT NULL DEFAULT '[]';
+        ALTER TABLE webhook_endpoints ADD COLUMN content_filter TEXT;
+        ALTER TABLE webhook_endpoints ADD COLUMN payload TEXT NOT NULL DEFAULT 'full' CHECK (payload IN ('full', 'thin'));
+        ALTER TABLE webhook_endpoints ADD COLUMN exhausted_in_row INTEGER NOT NULL DEFAULT 0 CHECK (exhausted_in_row >= 0);
+        ALTER TABLE webhook_messages ADD COLUMN channels TEXT NOT NULL DEFAULT '[]';
+        ALTER TABLE webhook_messages ADD COLUMN dataref TEXT;
+        -- An erased message has an empty body for good.
+        ALTER TABLE webhook_messages ADD COLUMN erased_at INTEGER;
+        ALTER TABLE webhook_messages ADD COLUMN erased_by TEXT;
+        -- Decided when the delivery is made: every attempt sends the same bytes, whatever becomes of the setting.
+        ALTER TABLE webhook_deliveries ADD COLUMN is_thin INTEGER NOT NULL DEFAULT 0 CHECK (is_thin IN (0, 1));
+        ALTER TABLE webhook_recoveries ADD COLUMN per_second INTEGER CHECK (per_second BETWEEN 1 AND 10000);
+        """
 
     private static let endpoints = """
         CREATE TABLE webhook_endpoints (

@@ -2,6 +2,7 @@ import DurableStore
 import HTTPKit
 import HTTPTypes
 import Hummingbird
+import Logging
 import Messaging
 import StrictJSON
 import Webhooks
@@ -33,7 +34,9 @@ extension WebhookRoutes {
             }
             var object = WebhookDocuments.delivery(delivery)
             object["sequence"] = WebhookDocuments.integer(message?.sequence)
-            object["body"] = WebhookDocuments.text(message.map { String(decoding: $0.body, as: UTF8.self) })
+            object["body"] = WebhookDocuments.text(
+                message.map { String(decoding: $0.sentBody(isThin: delivery.isThin), as: UTF8.self) }
+            )
             object["attemptLog"] = .array(attempts.map(WebhookDocuments.attempt))
             return JSONResponse.make(.object(object))
         }
@@ -48,6 +51,16 @@ extension WebhookRoutes {
                 let delivery = try await unit { tx in try act(id, tx) }
                 return JSONResponse.make(.object(WebhookDocuments.delivery(delivery)), status: status)
             }
+        }
+    }
+
+    /// Adds the erasure of payloads.
+    func addMessages(to router: Router<APIContext>) {
+        router.delete("/operator/webhooks/messages/{id}/payload") { _, context in
+            let (id, actor) = (try identifier(context), actor(context))
+            let ended = try await unit { tx in try administration.erase(id, actor: actor, in: tx) }
+            context.logger.notice("A payload was erased.", metadata: ["webhook": "\(id)", "actor": "\(actor)"])
+            return JSONResponse.make(.object(["webhookId": .string(id), "cancelled": .integer(Int64(ended))]))
         }
     }
 

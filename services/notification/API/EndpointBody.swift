@@ -21,8 +21,12 @@ struct EndpointBody: Decodable, Sendable {
     let scheduleMs: [Int64]?
     let signs: String?
     let breakerThreshold: Int?
+    let channels: [String]?
+    let filter: JSONValue?
+    let payload: String?
+    let asksConsent: Bool?
 
-    /// Changes what is given. 0 takes a throttle away, an empty list takes an own schedule away.
+    /// Changes what is given. 0 takes a throttle away, an empty list takes an own schedule away, an empty object a filter.
     func apply(to settings: inout EndpointSettings) throws(Problem) {
         if let url { settings.url = url }
         if let description { settings.description = description }
@@ -39,6 +43,10 @@ struct EndpointBody: Decodable, Sendable {
         if let ordering { settings.ordering = try value(ordering, "ordering") }
         if let onExhausted { settings.onExhausted = try value(onExhausted, "onExhausted") }
         if let signs { settings.signs = try value(signs, "signs") }
+        if let payload { settings.payload = try value(payload, "payload") }
+        if let channels { settings.channels = channels }
+        if let filter { settings.filter = filter.objectValue?.isEmpty == true ? nil : try Self.filter(filter) }
+        if let asksConsent { settings.asksConsent = asksConsent }
     }
 
     /// The caller's own key; `nil` when none is given.
@@ -53,6 +61,18 @@ struct EndpointBody: Decodable, Sendable {
                 "secret-invalid",
                 error.description,
                 fields: [Problem.Field(path: "secret", code: "secret-invalid", detail: error.description)]
+            )
+        }
+    }
+
+    private static func filter(_ document: JSONValue) throws(Problem) -> ContentFilter {
+        do throws(ContentFilter.Fault) {
+            return try ContentFilter(document)
+        } catch {
+            throw Problem.unprocessable(
+                "filter-invalid",
+                error.description,
+                fields: [Problem.Field(path: "filter", code: "filter-invalid", detail: error.description)]
             )
         }
     }

@@ -18,6 +18,7 @@ extension WebhookRoutes {
             asked.statusClass = body.statusClass
             asked.includesMissing = body.includeMissing ?? false
             asked.request = body.request
+            asked.perSecond = body.perSecond
             let meant = asked
             if body.dryRun ?? false {
                 let count = try await Self.explained { try await recoveries.count(meant) }
@@ -33,9 +34,14 @@ extension WebhookRoutes {
             guard let job = try await recoveries.list(try identifier(context)).first else { throw Self.unknown }
             return JSONResponse.make(Self.document(job))
         }
-        router.post("/operator/webhooks/recoveries/{id}/cancel") { _, context in
-            let id = try identifier(context)
-            return JSONResponse.make(Self.document(try await Self.explained { try await recoveries.cancel(id) }))
+        let acts: [(String, @Sendable (String) async throws -> WebhookRecovery)] = [
+            ("cancel", { try await recoveries.cancel($0) }), ("resume", { try await recoveries.resume($0) }),
+        ]
+        for (name, act) in acts {
+            router.post("/operator/webhooks/recoveries/{id}/\(name)") { _, context in
+                let id = try identifier(context)
+                return JSONResponse.make(Self.document(try await Self.explained { try await act(id) }))
+            }
         }
     }
 
@@ -47,6 +53,7 @@ extension WebhookRoutes {
         let statusClass: Int?
         let includeMissing: Bool?
         let dryRun: Bool?
+        let perSecond: Int?
         let request: String?
     }
 
@@ -59,6 +66,7 @@ extension WebhookRoutes {
         .object([
             "id": .string(job.id), "endpointId": .string(job.endpointID), "state": .string(job.state),
             "examined": .integer(Int64(job.examined)), "recovered": .integer(Int64(job.recovered)),
+            "perSecond": WebhookDocuments.integer(job.perSecond),
             "since": WebhookDocuments.time(job.since), "until": WebhookDocuments.time(job.until),
             "createdAt": WebhookDocuments.time(job.createdAt), "updatedAt": WebhookDocuments.time(job.updatedAt),
         ])

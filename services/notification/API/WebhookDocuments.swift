@@ -23,6 +23,10 @@ enum WebhookDocuments {
             "scheduleMs": settings.schedule.map { .array($0.map(JSONValue.integer)) } ?? .null,
             "signs": .string(settings.signs.rawValue), "publicKey": text(endpoint.publicKey?.description),
             "breakerThreshold": integer(settings.breakerThreshold),
+            "channels": .array(settings.channels.map(JSONValue.string)),
+            "filter": settings.filter?.document ?? .null, "payload": .string(settings.payload.rawValue),
+            "asksConsent": .bool(settings.asksConsent), "allowedPerMinute": integer(endpoint.allowedPerMinute),
+            "exhaustedInRow": integer(endpoint.exhaustedInRow),
             "breaker": .string(endpoint.breaker.name(at: now)), "breakerUntil": time(endpoint.breaker.openUntil),
             "holdUntil": time(endpoint.holdUntil.flatMap { $0 > now ? $0 : nil }),
             "failingSince": time(endpoint.failingSince),
@@ -30,6 +34,13 @@ enum WebhookDocuments {
             "version": .integer(endpoint.version), "createdAt": time(endpoint.createdAt),
             "updatedAt": time(endpoint.updatedAt),
         ]
+    }
+
+    static func handshake(_ handshake: WebhookHandshake) -> JSONValue {
+        .object([
+            "attempts": integer(handshake.attempts), "askedAt": time(handshake.askedAt), "nextAt": time(handshake.nextAt),
+            "result": text(handshake.result), "grantedAt": time(handshake.grantedAt),
+        ])
     }
 
     static func delivery(_ delivery: Delivery) -> JSONObject {
@@ -41,7 +52,7 @@ enum WebhookDocuments {
             "trigger": .string(delivery.trigger.rawValue), "attempts": integer(delivery.attempts),
             "failures": integer(delivery.failures), "lastStatus": integer(delivery.lastStatus),
             "lastCode": text(delivery.lastCode), "reason": text(delivery.reason),
-            "orderingKey": text(delivery.orderingKey), "nextAttemptAt": time(delivery.nextAttemptAt),
+            "payload": .string(delivery.isThin ? "thin" : "full"), "orderingKey": text(delivery.orderingKey), "nextAttemptAt": time(delivery.nextAttemptAt),
             "createdAt": time(delivery.createdAt), "completedAt": time(delivery.completedAt),
             "cursor": .string(String(delivery.seq)),
         ]

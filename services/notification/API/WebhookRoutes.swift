@@ -39,11 +39,14 @@ public struct WebhookRoutes: Sendable {
     /// Adds all routes below `/operator/webhooks`.
     public func add(to router: Router<APIContext>) {
         router.get("/operator/webhooks/event-types") { _, _ in
-            JSONResponse.make(.object(["items": .array(EventCatalog.types.map(JSONValue.string))]))
+            JSONResponse.make(
+                .object(["items": .array((EventCatalog.types + OperationalEvents.types).map(JSONValue.string))])
+            )
         }
         addEndpoints(to: router)
         addActions(to: router)
         addDeliveries(to: router)
+        addMessages(to: router)
         addRecoveries(to: router)
     }
 
@@ -77,7 +80,12 @@ public struct WebhookRoutes: Sendable {
             )
         }
         router.get("/operator/webhooks/endpoints/{id}") { _, context in
-            JSONResponse.make(.object(document(try await endpoint(context))))
+            let endpoint = try await endpoint(context)
+            var object = document(endpoint)
+            if let handshake = try await queries.handshake(of: endpoint.id) {
+                object["consent"] = WebhookDocuments.handshake(handshake)
+            }
+            return JSONResponse.make(.object(object))
         }
         router.patch("/operator/webhooks/endpoints/{id}") { request, context in
             let body = try await JSONRequest.read(EndpointBody.self, from: request)
@@ -137,6 +145,7 @@ public struct WebhookRoutes: Sendable {
     private func addActions(to router: Router<APIContext>) {
         let actions: [(name: String, action: EndpointState.Action)] = [
             ("pause", .pause), ("resume", .resume), ("enable", .enable), ("disable", .disable(.manual)),
+            ("verify", .ask),
         ]
         for (name, action) in actions {
             router.post("/operator/webhooks/endpoints/{id}/\(name)") { _, context in

@@ -13,10 +13,16 @@ public enum EventCatalog {
 
     private static let prefix = "waybill."
 
+    /// The channel of everything that concerns a customer and says so.
+    public static func channel(ofCustomer id: String) -> String { "customer:" + id }
+
+    /// Whether the subject of a type's events is an order.
+    public static func isAboutOrder(_ type: String) -> Bool { type != StockAdjusted.messageType }
+
     /// The full pattern for what a person wrote: `order.*` and `order.completed` mean `waybill.order.*` and
-    /// `waybill.order.completed.*`. What is full already stays as it is.
+    /// `waybill.order.completed.*`. What is full already stays as it is, and so do the sender's own events (`webhook.*`).
     public static func pattern(_ text: String) -> String {
-        guard !text.isEmpty, text != "*" else { return text }
+        guard !text.isEmpty, text != "*", !text.hasPrefix("webhook.") else { return text }
         let full = text.hasPrefix(prefix) ? text : prefix + text
         let parts = full.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 3 && parts[2] != "*" ? full + ".*" : full
