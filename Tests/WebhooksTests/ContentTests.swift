@@ -108,7 +108,9 @@ struct ContentTests {
 
     private func publish(_ bench: Bench, size: Int, dataref: String?) async throws {
         _ = try await bench.store.write { tx in
-            let data: JSONValue = .array((0..<max(1, size / 1000)).map { _ in .string(String(repeating: "x", count: 1000)) })
+            let data: JSONValue = .array(
+                (0..<max(1, size / 1000)).map { _ in .string(String(repeating: "x", count: 1000)) }
+            )
             let event = WebhookEvent(
                 id: "evt_\(size)",
                 source: "/shop",

@@ -26,7 +26,9 @@ struct OperationalEventTests {
     }
 
     private func types(_ bench: Bench) throws -> [String] {
-        try told(bench).compactMap { $0["type"]?.stringValue?.replacing("webhook.", with: "").replacing(".v1", with: "") }
+        try told(bench).compactMap {
+            $0["type"]?.stringValue?.replacing("webhook.", with: "").replacing(".v1", with: "")
+        }
     }
 
     @Test func whoAsksIsToldOfEndpointsAndDeliveries() async throws {
@@ -75,10 +77,15 @@ struct OperationalEventTests {
         // They are signed like all others, and the failing endpoint, which wants “everything”, never got one.
         for request in bench.sender.requests where request.url.target != "/bad" {
             let now = Timestamp(
-                millisecondsSinceEpoch: (Int64(request.headers.first { $0.name == "webhook-timestamp" }?.value ?? "") ?? 0)
+                millisecondsSinceEpoch: (Int64(request.headers.first { $0.name == "webhook-timestamp" }?.value ?? "")
+                    ?? 0)
                     * 1000
             )
-            let verdict = WebhookVerifier(secrets: [secret]).verify(headers: request.headers, body: request.body, at: now)
+            let verdict = WebhookVerifier(secrets: [secret]).verify(
+                headers: request.headers,
+                body: request.body,
+                at: now
+            )
             #expect((try? verdict.get()) != nil)
         }
         #expect(try await bench.deliveries { $0.endpointID = bad.id }.count == 1)
@@ -197,7 +204,8 @@ struct OperationalEventTests {
         let request = try #require(bench.sender.requests.first)
         func fits(_ secret: WebhookSecret) -> Bool {
             let verifier = WebhookVerifier(secrets: [secret])
-            return (try? verifier.verify(headers: request.headers, body: request.body, at: bench.clock.now()).get()) != nil
+            return (try? verifier.verify(headers: request.headers, body: request.body, at: bench.clock.now()).get())
+                != nil
         }
         #expect(fits(new) && !fits(old))
     }

@@ -75,7 +75,10 @@ public struct NotificationService: HostedService {
     }
 
     /// A base to which something is appended; `nil` when it is not set.
-    private static func url(_ configuration: ServiceConfiguration, _ key: ConfigKey) throws(ConfigurationFault) -> String? {
+    private static func url(
+        _ configuration: ServiceConfiguration,
+        _ key: ConfigKey
+    ) throws(ConfigurationFault) -> String? {
         guard let text = configuration.reader.string(forKey: key), !text.isEmpty else { return nil }
         guard text.hasSuffix("/"), (try? WebhookURL(text)) != nil else {
             throw ConfigurationFault(

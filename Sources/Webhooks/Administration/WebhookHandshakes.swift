@@ -59,7 +59,8 @@ public struct WebhookHandshakes: Sendable {
     public func grant(token: String, rate: String?) async throws {
         try await store.write { [self] tx in
             guard let handshake = try HandshakeTable(db: tx.db).find(token: token),
-                let endpoint = try EndpointTable(db: tx.db).find(handshake.endpointID), endpoint.state == .pendingVerification
+                let endpoint = try EndpointTable(db: tx.db).find(handshake.endpointID),
+                endpoint.state == .pendingVerification
             else { throw WebhookAdministration.Fault.unknown }
             let consent = rate.map { Consent(rate: $0) } ?? .granted(perMinute: asked(of: endpoint))
             guard case .granted(let perMinute) = consent else {
@@ -96,7 +97,9 @@ public struct WebhookHandshakes: Sendable {
         } catch {
             result = .failed(.blockedAddress, detail: error.description)
         }
-        _ = try? await store.write { [self] tx in try settle(endpoint, token, Consent(result, origin: options.origin), in: tx) }
+        _ = try? await store.write { [self] tx in
+            try settle(endpoint, token, Consent(result, origin: options.origin), in: tx)
+        }
     }
 
     private func request(_ endpoint: WebhookEndpoint, _ token: String) throws(WebhookURL.Fault) -> WebhookRequest {

@@ -218,7 +218,8 @@ public struct WebhookRecoveries: Sendable {
         ).execute(arguments: [
             id, endpoint.id, name, request.since.millisecondsSinceEpoch, until.millisecondsSinceEpoch,
             request.eventTypes.joined(separator: " "), request.statusClass, request.includesMissing,
-            request.perSecond, request.since.millisecondsSinceEpoch, tx.now.millisecondsSinceEpoch, tx.now.millisecondsSinceEpoch,
+            request.perSecond, request.since.millisecondsSinceEpoch, tx.now.millisecondsSinceEpoch,
+            tx.now.millisecondsSinceEpoch,
         ])
         guard
             let row = try Row.fetchOne(

@@ -30,7 +30,8 @@ public struct OperationalEvents: Sendable {
         let data: JSONObject = [
             "endpointId": .string(endpoint.id), "uid": endpoint.settings.uid.map(JSONValue.string) ?? .null,
             "action": .string(action), "actor": .string(actor), "state": .string(endpoint.state.name),
-            "reason": endpoint.state.reason.map { .string($0.rawValue) } ?? .null, "version": .integer(endpoint.version),
+            "reason": endpoint.state.reason.map { .string($0.rawValue) } ?? .null,
+            "version": .integer(endpoint.version),
         ]
         try publish("webhook.endpoint.\(kind).v1", subject: endpoint.id, endpoint.version, data, about: endpoint.id, tx)
     }

@@ -37,7 +37,9 @@ public enum Consent: Sendable, Hashable {
         }
         if text == "*" {
             self = .granted(perMinute: nil)
-        } else if text.utf8.count <= 18, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let rate = Int(text), rate > 0 {
+        } else if text.utf8.count <= 18, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let rate = Int(text),
+            rate > 0
+        {
             self = .granted(perMinute: rate > Self.highestRate ? nil : rate)
         } else {
             self = .withheld("webhook-allowed-rate is no positive number")

@@ -29,7 +29,7 @@ public struct ContentFilter: Sendable, Hashable {
         case member(String, Rule)
         case equal(JSONValue)
         case oneOf([JSONValue])
-        case ordered(Order, JSONValue)
+        case compared(Comparison, JSONValue)
         case begins(String)
         case ends(String)
         case exists(Bool)
@@ -40,7 +40,7 @@ public struct ContentFilter: Sendable, Hashable {
         }
     }
 
-    private enum Order: String {
+    private enum Comparison: String {
         case above = "$gt"
         case atLeast = "$gte"
         case below = "$lt"
@@ -60,7 +60,10 @@ public struct ContentFilter: Sendable, Hashable {
         // With its keys in order: equal patterns are equal values.
         let bytes = StrictJSON.encode(document)
         guard bytes.count <= Self.maximumBytes, let ordered = try? StrictJSON.parse(bytes) else {
-            throw Fault(description: "A filter has at most \(Self.maximumBytes) bytes and \(JSONLimits.message.maxDepth) levels.")
+            throw Fault(
+                description:
+                    "A filter has at most \(Self.maximumBytes) bytes and \(JSONLimits.message.maxDepth) levels."
+            )
         }
         var left = Self.maximumRules
         self.document = ordered
@@ -98,11 +101,11 @@ public struct ContentFilter: Sendable, Hashable {
 
     private static func operation(_ member: JSONMember, _ left: inout Int) throws(Fault) -> Rule {
         let value = member.value
-        if let order = Order(rawValue: member.key) {
+        if let comparison = Comparison(rawValue: member.key) {
             guard value.integerValue != nil || value.stringValue != nil else {
                 throw Fault(description: "\(member.key) compares with a whole number or a text.")
             }
-            return .ordered(order, value)
+            return .compared(comparison, value)
         }
         switch member.key {
         case "$eq": return .equal(value)
@@ -162,16 +165,16 @@ public struct ContentFilter: Sendable, Hashable {
         case .equal(let wanted):
             return value == wanted || StrictJSON.encode(value) == StrictJSON.encode(wanted)
         case .oneOf(let values): return values.contains(value)
-        case .ordered(let order, let bound): return isOrdered(value, order, bound)
+        case .compared(let comparison, let bound): return holds(value, comparison, bound)
         case .begins(let text): return value.stringValue?.hasPrefix(text) ?? false
         case .ends(let text): return value.stringValue?.hasSuffix(text) ?? false
         case .all, .any, .not, .exists: return false
         }
     }
 
-    private static func isOrdered(_ value: JSONValue, _ order: Order, _ bound: JSONValue) -> Bool {
-        func holds<Value: Comparable>(_ left: Value, _ right: Value) -> Bool {
-            switch order {
+    private static func holds(_ value: JSONValue, _ comparison: Comparison, _ bound: JSONValue) -> Bool {
+        func compare<Value: Comparable>(_ left: Value, _ right: Value) -> Bool {
+            switch comparison {
             case .above: left > right
             case .atLeast: left >= right
             case .below: left < right
@@ -179,8 +182,8 @@ public struct ContentFilter: Sendable, Hashable {
             }
         }
         switch (value, bound) {
-        case (.integer(let left), .integer(let right)): return holds(left, right)
-        case (.string(let left), .string(let right)): return holds(left, right)
+        case (.integer(let left), .integer(let right)): return compare(left, right)
+        case (.string(let left), .string(let right)): return compare(left, right)
         default: return false
         }
     }

@@ -63,7 +63,8 @@ struct EndpointTable {
                     endpoint.failingSince?.millisecondsSinceEpoch, endpoint.lastSuccessAt?.millisecondsSinceEpoch,
                     endpoint.version,
                     endpoint.createdAt.millisecondsSinceEpoch, endpoint.updatedAt.millisecondsSinceEpoch,
-                    settings.breakerThreshold, text(settings.channels), settings.filter?.text, settings.payload.rawValue,
+                    settings.breakerThreshold, text(settings.channels), settings.filter?.text,
+                    settings.payload.rawValue,
                     endpoint.allowedPerMinute, endpoint.exhaustedInRow,
                 ] as [(any DatabaseValueConvertible)?]
             )
@@ -93,7 +94,8 @@ struct EndpointTable {
                     text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey,
                     settings.signs.rawValue,
                     settings.asksConsent, endpoint.version, endpoint.updatedAt.millisecondsSinceEpoch,
-                    settings.breakerThreshold, text(settings.channels), settings.filter?.text, settings.payload.rawValue,
+                    settings.breakerThreshold, text(settings.channels), settings.filter?.text,
+                    settings.payload.rawValue,
                     endpoint.allowedPerMinute, endpoint.id,
                 ] as [(any DatabaseValueConvertible)?]
             )

@@ -59,7 +59,8 @@ struct HandshakeTable {
     /// Notes that a receiver is asked, before it is.
     func markAsked(_ endpoint: String, next: Timestamp?, at now: Timestamp) throws {
         try db.cachedStatement(
-            sql: "UPDATE webhook_handshakes SET attempts = attempts + 1, asked_at = ?, next_at = ? WHERE endpoint_id = ?"
+            sql:
+                "UPDATE webhook_handshakes SET attempts = attempts + 1, asked_at = ?, next_at = ? WHERE endpoint_id = ?"
         ).execute(arguments: [now.millisecondsSinceEpoch, next?.millisecondsSinceEpoch, endpoint])
     }
 
@@ -70,7 +71,8 @@ struct HandshakeTable {
 
     func grant(_ endpoint: String, at now: Timestamp) throws {
         try db.cachedStatement(
-            sql: "UPDATE webhook_handshakes SET granted_at = ?, next_at = NULL, result = 'granted' WHERE endpoint_id = ?"
+            sql:
+                "UPDATE webhook_handshakes SET granted_at = ?, next_at = NULL, result = 'granted' WHERE endpoint_id = ?"
         ).execute(arguments: [now.millisecondsSinceEpoch, endpoint])
     }
 

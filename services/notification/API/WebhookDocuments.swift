@@ -38,7 +38,8 @@ enum WebhookDocuments {
 
     static func handshake(_ handshake: WebhookHandshake) -> JSONValue {
         .object([
-            "attempts": integer(handshake.attempts), "askedAt": time(handshake.askedAt), "nextAt": time(handshake.nextAt),
+            "attempts": integer(handshake.attempts), "askedAt": time(handshake.askedAt),
+            "nextAt": time(handshake.nextAt),
             "result": text(handshake.result), "grantedAt": time(handshake.grantedAt),
         ])
     }
@@ -52,7 +53,8 @@ enum WebhookDocuments {
             "trigger": .string(delivery.trigger.rawValue), "attempts": integer(delivery.attempts),
             "failures": integer(delivery.failures), "lastStatus": integer(delivery.lastStatus),
             "lastCode": text(delivery.lastCode), "reason": text(delivery.reason),
-            "payload": .string(delivery.isThin ? "thin" : "full"), "orderingKey": text(delivery.orderingKey), "nextAttemptAt": time(delivery.nextAttemptAt),
+            "payload": .string(delivery.isThin ? "thin" : "full"), "orderingKey": text(delivery.orderingKey),
+            "nextAttemptAt": time(delivery.nextAttemptAt),
             "createdAt": time(delivery.createdAt), "completedAt": time(delivery.completedAt),
             "cursor": .string(String(delivery.seq)),
         ]

@@ -21,7 +21,9 @@ public struct EventForwarder: MessageHandler {
 
     public func handle(_ envelope: Envelope, in transaction: Transaction) throws {
         var event = try WebhookEvent(envelope)
-        if let customer = event.data["customerID"]?.stringValue { event.channels = [EventCatalog.channel(ofCustomer: customer)] }
+        if let customer = event.data["customerID"]?.stringValue {
+            event.channels = [EventCatalog.channel(ofCustomer: customer)]
+        }
         if let ordersURL, EventCatalog.isAboutOrder(event.type) { event.dataref = ordersURL + event.subject }
         if try fanout.publish(event, in: transaction) == 0 { transaction.noteNoOperation() }
     }
