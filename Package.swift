@@ -109,10 +109,11 @@ let kitTargets: [Target] = [
     .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
     .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
     kit("StrictJSON"),
+    kit("Failpoints"),
     kit("Messaging"),
     kit("RabbitMQ", ["CRabbitMQ", logging]),
     kit("Kafka", ["CRdKafka", logging]),
-    kit("DurableStore", ["Messaging", grdb, deque]),
+    kit("DurableStore", ["Messaging", "Failpoints", grdb, deque]),
     kit("Telemetry", [logging, coreMetrics]),
     kit(
         "HTTPKit",
@@ -123,17 +124,18 @@ let kitTargets: [Target] = [
         ]
     ),
     .target(name: "CEventLogChecksum"),
-    kit("EventLog", ["CEventLogChecksum", nioCore, nioPosix, nioConcurrencyHelpers, nioHTTP1, logging]),
+    kit("EventLog", ["CEventLogChecksum", "Failpoints", nioCore, nioPosix, nioConcurrencyHelpers, nioHTTP1, logging]),
     .executableTarget(
         name: "event-log",
-        dependencies: ["EventLog", argumentParser, logging],
+        dependencies: ["EventLog", "Failpoints", argumentParser, logging],
         path: "Sources/EventLogServer",
         swiftSettings: strict
     ),
     kit(
         "Webhooks",
         [
-            "DurableStore", "Messaging", "StrictJSON", grdb, crypto, nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL,
+            "DurableStore", "Messaging", "Failpoints", "StrictJSON", grdb, crypto, nioCore, nioPosix, nioHTTP1, nioTLS,
+            nioSSL,
         ]
     ),
     kit("Supervision"),
@@ -141,8 +143,8 @@ let kitTargets: [Target] = [
     kit(
         "ServiceKit",
         [
-            "Messaging", "RabbitMQ", "Kafka", "DurableStore", "Telemetry", "HTTPKit", "StrictJSON", hummingbird,
-            httpTypes,
+            "Messaging", "Failpoints", "RabbitMQ", "Kafka", "DurableStore", "Telemetry", "HTTPKit", "StrictJSON",
+            hummingbird, httpTypes,
             lifecycle, unixSignals, logging, configuration, grdb,
         ]
     ),
@@ -162,16 +164,16 @@ let serviceTargets: [Target] = [
     core("Inventory", "inventory"),
     core("Notification", "notification"),
     core("Analytics", "analytics"),
-    service("Order", "order", ["Kafka", crypto]),
-    service("Payment", "payment", ["Kafka", "Webhooks", crypto]),
+    service("Order", "order", ["Kafka", "Failpoints", crypto]),
+    service("Payment", "payment", ["Kafka", "Failpoints", "Webhooks", crypto]),
     service("Inventory", "inventory", ["Kafka"]),
     service("Notification", "notification", ["Kafka", "Webhooks"]),
-    service("Analytics", "analytics", ["Kafka", crypto]),
+    service("Analytics", "analytics", ["Kafka", "Failpoints", crypto]),
     .target(
         name: "CardGateway",
         dependencies: [
-            "Messaging", "StrictJSON", "HTTPKit", "Telemetry", hummingbird, httpTypes, crypto, logging, lifecycle,
-            unixSignals,
+            "Messaging", "Failpoints", "StrictJSON", "HTTPKit", "Telemetry", hummingbird, httpTypes, crypto, logging,
+            lifecycle, unixSignals,
         ],
         path: "services/gateway",
         exclude: ["Main", "README.md"],
@@ -215,6 +217,7 @@ let serviceTargets: [Target] = [
 
 let testTargets: [Target] = [
     tests("StrictJSON", ["StrictJSON"]),
+    tests("Failpoints", ["Failpoints"]),
     tests("Messaging", ["Messaging", "KitTestSupport"]),
     tests("DurableStore", ["DurableStore", "Messaging", "KitTestSupport", grdb]),
     tests("Telemetry", ["Telemetry", "StrictJSON", logging, coreMetrics]),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Dispatch
 import EventLog
+import Failpoints
 import Foundation
 import Glibc
 import Logging
@@ -95,6 +96,12 @@ struct Serve: AsyncParsableCommand {
         let environment = ProcessInfo.processInfo.environment["LOG_LEVEL"]
         let level = (logLevel ?? environment).flatMap { Logger.Level(rawValue: $0) } ?? .info
         let logger = Logger(label: "event-log") { JSONLogHandler(label: $0, level: level) }
+        do {
+            if let failpoints = try Failpoints.check() { logger.critical("\(failpoints)") }
+        } catch {
+            FileHandle.standardError.write(Data("event-log: \(error)\n".utf8))
+            throw ExitCode(2)
+        }
         raiseFileLimit()
         let signals = TerminationSignals()
         let server: LogServer

@@ -1,5 +1,6 @@
 import Commerce
 import DurableStore
+import Foundation
 import GRDB
 import HTTPKit
 import HTTPTypes
@@ -85,16 +86,42 @@ import Testing
         #expect(offsets.values.reduce(0, +) == Int64(records.all.count))
     }
 
-    @Test func oneRebuildAtATime() async throws {
-        let world = try AnalyticsWorld()
-        let rebuild = Rebuild(
+    private func rebuild(of world: AnalyticsWorld, in folder: URL) -> Rebuild {
+        Rebuild(
             store: world.store,
             log: EventLogReader(
                 configuration: KafkaClientConfiguration(bootstrapServers: "127.0.0.1:1", clientID: "test"),
                 logger: Logger(label: "test")
             ),
+            folder: folder,
             logger: Logger(label: "test")
         )
+    }
+
+    /// A rebuild that was broken off by `kill -9` once left a copy of all read models behind, for ever.
+    @Test func aRebuildThatWasKilledLeavesNoDatabaseBehind() async throws {
+        let files = FileManager.default
+        let folder = files.temporaryDirectory.appendingPathComponent("analytics-" + UUID().uuidString)
+        defer { try? files.removeItem(at: folder) }
+        for name in ["rebuild-of-the-dead/rebuild.db", "analytics.db"] {
+            let file = folder.appendingPathComponent(name)
+            try files.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data("x".utf8).write(to: file)
+        }
+        let world = try AnalyticsWorld()
+        let rebuild = rebuild(of: world, in: folder)
+        #expect(try files.contentsOfDirectory(atPath: folder.path) == ["analytics.db"])
+        #expect(rebuild.reserve("one") == "one")
+        await rebuild.run("one")
+        #expect(rebuild.status(of: "one")?.state == "finished")
+        #expect(try files.contentsOfDirectory(atPath: folder.path) == ["analytics.db"])
+    }
+
+    @Test func oneRebuildAtATime() async throws {
+        let world = try AnalyticsWorld()
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("analytics-" + UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let rebuild = rebuild(of: world, in: folder)
         #expect(rebuild.reserve("one") == "one")
         #expect(rebuild.reserve("two") == nil)
         #expect(rebuild.status(of: "one")?.state == "running")

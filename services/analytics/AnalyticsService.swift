@@ -1,4 +1,5 @@
 import Commerce
+import Foundation
 public import GRDB
 import Kafka
 import Messaging
@@ -14,7 +15,10 @@ public struct AnalyticsService: HostedService {
     public func activate(_ context: ServiceContext) async throws -> ServiceParts {
         let ids = UUIDv7Generator()
         let clock = context.clock
-        let rebuild = context.eventLog.map { Rebuild(store: context.store, log: $0, logger: context.logger) }
+        let folder = URL(fileURLWithPath: context.configuration.databasePath).deletingLastPathComponent()
+        let rebuild = context.eventLog.map {
+            Rebuild(store: context.store, log: $0, folder: folder, logger: context.logger)
+        }
         let routes = AnalyticsRoutes(store: context.store, rebuild: rebuild, newID: { ids.next(at: clock.now()) })
         var parts = ServiceParts()
         parts.subscriptions = [EventSubscription(topics: ReadModelHandler.topics, handler: ReadModelHandler())]

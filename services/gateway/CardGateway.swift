@@ -1,3 +1,4 @@
+import Failpoints
 public import Messaging
 import Synchronization
 
@@ -191,6 +192,7 @@ public final class CardGateway: Sendable {
         } catch {
             return .problem(.ledgerFailed)
         }
+        Failpoints.reach("card.before-answer", about: [entry.reference])
         if isNew { announce(entry, answered: behaviour.answersNormally) }
         switch behaviour {
         case .silent:
@@ -225,18 +227,21 @@ public final class CardGateway: Sendable {
             state.withLock { _ = $0.inProgress.remove(request.key) }
             return .problem(.ledgerFailed)
         }
+        Failpoints.reach("card.late.after-journal")
         lateInput.yield(capture)
         await hold()
         return .silence
     }
 
     private func land(_ capture: LateJournal.Pending) async {
+        Failpoints.reach("card.late.before-landing")
         let request = OperationRequest(key: capture.key, content: .capture(authorization: capture.authorization))
         let result = state.withLock { state in
             state.inProgress.remove(capture.key)
             return record(request, .late, landsLate: true, in: &state)
         }
         guard case .success(let entry) = result, (try? await file.waitUntilDurable(entry.seq)) != nil else { return }
+        Failpoints.reach("card.late.after-landing", about: [entry.reference])
         announce(entry, answered: false)
     }
 

@@ -1,3 +1,4 @@
+import Failpoints
 import Foundation
 import HTTPKit
 import Logging
@@ -15,6 +16,12 @@ public enum GatewayProcess {
             logLevel: environment["LOG_LEVEL"].flatMap(Logger.Level.init(rawValue:)) ?? .info
         )
         let logger = Logger(label: "gateway")
+        do {
+            if let failpoints = try Failpoints.check() { logger.critical("\(failpoints)") }
+        } catch {
+            FileHandle.standardError.write(Data("card-gateway: \(error)\n".utf8))
+            return 2
+        }
         ProcessLimits.raiseOpenFiles()
         do {
             let server = try GatewayServer(

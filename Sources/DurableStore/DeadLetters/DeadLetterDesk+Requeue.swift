@@ -1,3 +1,4 @@
+import Failpoints
 import GRDB
 import Messaging
 
@@ -65,6 +66,7 @@ extension DeadLetterDesk {
                     ? try send(letter, envelope, actor, in: transaction)
                     : try handleAgain(letter, envelope, actor, in: transaction)
             }
+        Failpoints.reach("requeue.before-journal", about: [id])
         return try journal(.requeue, id, job: job, actor, result, in: transaction)
     }
 

@@ -1,3 +1,4 @@
+import Failpoints
 import Foundation
 import GRDB
 public import Messaging
@@ -35,7 +36,9 @@ public struct DeadLetterDesk: Sendable {
     ///
     /// Doing it twice does it once: the second time the letter is not held any more.
     public func requeue(_ id: String, _ actor: DeadLetterActor) async throws -> DeadLetterResult {
-        try await store.write { try requeue(id, actor, job: nil, in: $0) }
+        let result = try await store.write { try requeue(id, actor, job: nil, in: $0) }
+        Failpoints.reach("requeue.before-answer", about: [id])
+        return result
     }
 
     /// Gives a held letter up. It can be restored until it is purged.

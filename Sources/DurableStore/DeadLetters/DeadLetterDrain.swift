@@ -1,3 +1,4 @@
+import Failpoints
 public import Messaging
 
 /// Moves messages from a dead-letter queue into the table `dead_letters`, where they can be looked at and acted upon.
@@ -26,6 +27,7 @@ public struct DeadLetterDrain: MessageProcessor {
 
     /// Records each message in a unit of its own; what could not be recorded is given back.
     public func process(_ batch: [ReceivedMessage]) async -> [Verdict] {
+        Failpoints.reach("dead-letters.before-record", about: batch.subjects)
         let units = batch.map { message in
             { @Sendable (transaction: Transaction) throws -> DeadLetter? in
                 let letter = DeadLetter(message, inbox: inbox, now: transaction.now)
@@ -45,6 +47,7 @@ public struct DeadLetterDrain: MessageProcessor {
             }
         }
         await pause.afterBatch(storeFailure)
+        Failpoints.reach("dead-letters.before-ack", about: batch.subjects)
         return verdicts
     }
 }

@@ -1,3 +1,4 @@
+import Failpoints
 import Messaging
 
 /// Carries out jobs that send letters back.
@@ -90,7 +91,9 @@ public struct DeadLetterJobRunner: Sendable {
                 )
             }
         }
+        Failpoints.reach("requeue-job.before-send", about: letters.map(\.letter))
         for result in await desk.store.writeEach(units) { try result.get() }
+        Failpoints.reach("requeue-job.after-send", about: letters.map(\.letter))
     }
 
     /// Looks at the batch; goes on, waits for it, or ends the job.

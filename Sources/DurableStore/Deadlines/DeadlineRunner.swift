@@ -1,3 +1,4 @@
+import Failpoints
 public import Messaging
 
 /// Fires deadlines: removes the row and runs the handler in one unit, so that each fires once, also across restarts.
@@ -63,12 +64,14 @@ public final class DeadlineRunner: Sendable {
     public func fireDue() async throws -> Int {
         let now = clock.now()
         let due = try await store.read { try DeadlineTable.due(at: now, limit: 256, in: $0) }
+        if !due.isEmpty { Failpoints.reach("deadlines.before-fire", about: due.map(\.subject)) }
         let results = await store.writeEach(
             due.map { deadline in
                 RecoverableUnit<DeadlineObservation?>(
                     run: { [handler] transaction in
                         guard try DeadlineTable.take(deadline, in: transaction.db) else { return nil }
                         try handler(deadline.name, deadline.subject, transaction)
+                        Failpoints.reach("deadlines.after-handler", about: [deadline.subject])
                         return DeadlineObservation(deadline, failure: nil)
                     },
                     recover: { error, transaction in
@@ -86,6 +89,7 @@ public final class DeadlineRunner: Sendable {
                 )
             }
         )
+        if !due.isEmpty { Failpoints.reach("deadlines.after-fire", about: due.map(\.subject)) }
         for result in results {
             if let observation = try result.get() { observer(observation) }
         }

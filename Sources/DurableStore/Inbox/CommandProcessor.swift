@@ -1,3 +1,4 @@
+import Failpoints
 public import Messaging
 
 /// Handles messages of an AMQP inbox: each in a unit of its own, the units of a batch next to each other, so that they
@@ -47,6 +48,7 @@ public struct CommandProcessor: MessageProcessor {
 
     /// Handles each message in a unit of its own, as the graph above says; waits a moment while the store cannot write.
     public func process(_ batch: [ReceivedMessage]) async -> [Verdict] {
+        Failpoints.reach("inbox.before-handling", about: batch.subjects)
         let results = await store.writeEach(
             batch.map { message in
                 RecoverableUnit(
@@ -73,6 +75,7 @@ public struct CommandProcessor: MessageProcessor {
             }
         }
         await pause.afterBatch(storeFailure)
+        Failpoints.reach("inbox.before-ack", about: batch.subjects)
         return verdicts
     }
 
@@ -96,6 +99,7 @@ public struct CommandProcessor: MessageProcessor {
         }
         transaction.group.isNoOperation = false
         try handler.handle(envelope, in: transaction)
+        Failpoints.reach("inbox.after-handler", about: [envelope.subject])
         guard transaction.group.isNoOperation else {
             return Step(outcome: .handled, duration: ContinuousClock.now - start)
         }
@@ -168,6 +172,11 @@ public struct CommandProcessor: MessageProcessor {
             ProcessingObservation(message, consumer: inbox, outcome: outcome, failure: failure, duration: duration)
         )
     }
+}
+
+extension [ReceivedMessage] {
+    /// What the readable ones are about, for failpoints.
+    var subjects: [String] { compactMap { try? $0.envelope.get().subject } }
 }
 
 extension ProcessingObservation {

@@ -1,3 +1,4 @@
+import Failpoints
 public import Messaging
 
 /// Handles records of the event log: a whole batch in one unit, each record in a savepoint of its own, the offsets in the
@@ -98,6 +99,7 @@ public struct EventProcessor: MessageProcessor {
 
     /// Handles the batch in one unit, as the graph above says.
     public func process(_ batch: [ReceivedMessage]) async -> [Verdict] {
+        Failpoints.reach("events.before-handling", about: batch.subjects)
         let pass: EventPass
         do {
             pass = try await store.write { [trial, limits] transaction in
@@ -113,6 +115,7 @@ public struct EventProcessor: MessageProcessor {
             return Array(repeating: isFatal ? .stop(failure) : .giveBack(failure), count: batch.count)
         }
         await pause.afterBatch(nil)
+        Failpoints.reach("events.before-ack", about: batch.subjects)
         var verdicts: [Verdict?] = Array(repeating: nil, count: batch.count)
         for done in pass.done {
             observe(batch[done.index], done.outcome, done.failure, done.duration)

@@ -1,3 +1,4 @@
+import Failpoints
 import GRDB
 import Messaging
 
@@ -58,6 +59,7 @@ struct RecordTrial: Sendable {
         }
         transaction.group.isNoOperation = false
         try handler.handle(envelope, in: transaction)
+        Failpoints.reach("events.after-handler", about: [envelope.subject])
         guard transaction.group.isNoOperation else { return .handled }
         try InboxTable.markNoOperation(envelope.id, consumer: consumer, in: transaction.db)
         return .noOperation

@@ -1,3 +1,4 @@
+import Failpoints
 import Messaging
 
 /// The relay's loop: carries events into the window and the window's decisions out into tasks.
@@ -170,7 +171,9 @@ struct RelayLoop {
         while marks.confirmed.count < relay.configuration.maximumRows, let call = window.takeCall(now: now) {
             group.addTask { [relay, mailbox] in
                 let start = ContinuousClock.now
+                relay.reachBeforePublish(call)
                 let outcomes = await relay.publisher.publish(call.rows.map(\.message))
+                relay.reachBeforeMark(call)
                 mailbox.put(.published(call, outcomes, ContinuousClock.now - start))
             }
         }
@@ -205,6 +208,7 @@ struct RelayLoop {
             group.addTask { [relay, mailbox] in
                 do {
                     try await relay.write(batch)
+                    relay.reachAfterMark()
                     mailbox.put(.marked(batch, failure: nil))
                 } catch {
                     mailbox.put(.marked(batch, failure: Failure(classifyingStoreError: error)))

@@ -36,7 +36,7 @@ public struct DurableStoreConfiguration: Sendable {
     }
 }
 
-/// A point in a group commit at which a crash matters.
+/// A point in a group commit at which a crash matters. Each is also a failpoint of real processes: `store.before-commit`.
 public enum StoreStep: String, Sendable, CaseIterable {
     /// Before `BEGIN`.
     case beforeBegin = "before-begin"

@@ -1,5 +1,6 @@
 import DequeModule
 import Dispatch
+import Failpoints
 import Foundation
 import GRDB
 import Messaging
@@ -170,21 +171,33 @@ final class GroupCommitWriter: Sendable {
 
     /// - Throws: when nothing of the group is committed, or nobody knows.
     private func runAndCommit(_ group: [WriteJob], _ context: GroupContext, _ db: Database) throws {
-        try configuration.onStep?(.beforeBegin)
+        try step(.beforeBegin, context)
         try db.beginTransaction(.immediate)
         do {
             let statements = try UnitStatements(db)
             for job in group {
                 try run(job, context, statements, db)
-                try configuration.onStep?(.afterUnit)
+                try step(.afterUnit, context)
             }
-            try configuration.onStep?(.beforeCommit)
+            try step(.beforeCommit, context)
             try db.commit()
         } catch {
             if db.isInsideTransaction { try? db.rollback() }
             throw error
         }
-        try configuration.onStep?(.afterCommit)
+        try step(.afterCommit, context)
+    }
+
+    /// A point where a crash matters, for two kinds of tests: those in one process are called and may throw or stop here
+    /// (``DurableStoreConfiguration/onStep``), real processes can be made to die (``Failpoints``).
+    private func step(_ step: StoreStep, _ context: GroupContext) throws {
+        try configuration.onStep?(step)
+        switch step {
+        case .beforeBegin: Failpoints.reach("store.before-begin")
+        case .afterUnit: Failpoints.reach("store.after-unit", about: context.subjects)
+        case .beforeCommit: Failpoints.reach("store.before-commit", about: context.subjects)
+        case .afterCommit: Failpoints.reach("store.after-commit", about: context.subjects)
+        }
     }
 
     private struct UnitStatements {

@@ -89,6 +89,9 @@ final class GroupContext {
         self.deadlineWake = deadlineWake
     }
 
+    /// What the messages are about that leave with this group.
+    var subjects: [String] { handover.map(\.message.envelope.subject) }
+
     func mark() -> (handover: Int, actions: Int) { (handover.count, actions.count) }
 
     func truncate(to mark: (handover: Int, actions: Int)) {

@@ -1,3 +1,4 @@
+import Failpoints
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -192,10 +193,13 @@ final class FramedLog: Sendable {
     private func write(_ pending: [Pending], to file: any LogFile, at size: Int) -> StorageError? {
         let bytes = pending.reduce(0) { $0 + $1.frames.readableBytes }
         do throws(StorageError) {
+            Failpoints.reach("log.journal.before-write")
             try file.write(pending.map(\.frames), at: size)
+            Failpoints.reach("log.journal.before-sync")
             let start = ContinuousClock.now
             try file.synchronize()
             environment.metrics.syncDuration.record(ContinuousClock.now - start)
+            Failpoints.reach("log.journal.before-ack")
             state.withLock { $0.size = size + bytes }
             return nil
         } catch {

@@ -1,3 +1,4 @@
+import Failpoints
 import Logging
 import NIOCore
 import NIOPosix
@@ -98,8 +99,11 @@ extension PartitionLog {
             }
         }
         let start = ContinuousClock.now
+        Failpoints.reach("log.before-write")
         try active.segment.file.write(round.items.flatMap(\.parts), at: active.size)
+        Failpoints.reach("log.before-sync")
         try active.segment.file.synchronize()
+        Failpoints.reach("log.before-ack")
         environment.metrics.syncDuration.record(ContinuousClock.now - start)
         environment.metrics.syncedBytes.add(round.bytes)
     }

@@ -1,3 +1,4 @@
+import Failpoints
 public import Messaging
 public import RabbitMQ
 
@@ -23,5 +24,6 @@ public struct AMQPSubscription: Subscription {
                 }
             }
         )
+        Failpoints.reach("inbox.after-ack")
     }
 }

@@ -1,3 +1,4 @@
+import Failpoints
 public import Kafka
 public import Logging
 public import Messaging
@@ -128,8 +129,10 @@ public final class KafkaSubscription: Subscription {
             return offsets
         }
         guard !offsets.isEmpty else { return }
+        Failpoints.reach("offsets.before-commit")
         do {
             try await consumer.commit(offsets)
+            Failpoints.reach("offsets.after-commit")
         } catch {
             logger.debug("Offsets could not be shown to the broker.", metadata: ["error": "\(error)"])
         }

@@ -1,4 +1,5 @@
 import DurableStore
+import Failpoints
 import HTTPKit
 import Hummingbird
 import Kafka
@@ -32,12 +33,14 @@ struct Activation<Hosted: HostedService>: Service {
             return
         }
         defer { lock.release() }
+        Failpoints.reach("takeover.before-open")
         readiness.notReady("database", "opening")
         let store = try DurableStore(
             DurableStoreConfiguration(path: configuration.databasePath),
             migrations: Hosted.migrations
         )
         let epoch = try await store.beginEpoch()
+        Failpoints.reach("takeover.after-epoch")
         role.set(Int64(1))
         readiness.ready("database")
         logger.info("This instance is active.", metadata: ["epoch": "\(epoch)"])
@@ -63,6 +66,7 @@ struct Activation<Hosted: HostedService>: Service {
             eventLog: transports.kafka.map { EventLogReader(configuration: $0, logger: logger) }
         )
         let parts = try await hosted.activate(context)
+        Failpoints.reach("takeover.before-work")
         let observers = ProcessingMetrics(registry: metrics, store: store)
         // Ended in reverse: first no new requests, then no new messages, then what was begun is published.
         var services: [any Service] = [ClosureService("metrics") { try await observers.sample() }]

@@ -1,4 +1,5 @@
 import Configuration
+import Failpoints
 import Foundation
 import HTTPKit
 import Hummingbird
@@ -27,7 +28,9 @@ public enum ServiceHost {
     public static func run<Hosted: HostedService>(_ type: Hosted.Type) async -> Int32 {
         let configuration: ServiceConfiguration
         let hosted: Hosted
+        let failpoints: String?
         do {
+            failpoints = try Failpoints.check()
             let reader = ConfigReader(provider: EnvironmentVariablesProvider())
             configuration = try ServiceConfiguration(service: Hosted.name, reader: reader)
             hosted = try Hosted(configuration: configuration)
@@ -41,6 +44,7 @@ public enum ServiceHost {
             logLevel: Logger.Level(rawValue: configuration.logLevel) ?? .info
         )
         let logger = Logger(label: "waybill." + Hosted.name)
+        if let failpoints { logger.critical("\(failpoints)") }
         let code = await supervise(hosted, configuration, logger)
         _ = FileDescriptorLogOutput.standardOutput.flush(timeout: .seconds(1))
         return code

@@ -1,4 +1,5 @@
 public import DurableStore
+import Failpoints
 public import Messaging
 import Synchronization
 
@@ -106,13 +107,16 @@ public final class WebhookDispatcher: Sendable {
             try? await Task.sleep(for: .seconds(1))
             return
         }
+        Failpoints.reach("webhook.before-attempt", about: [attempt.message.subject])
         var exchange: WebhookExchange
         do throws(WebhookURL.Fault) {
             exchange = await sender.send(try unit.request(attempt))
         } catch {
             exchange = WebhookExchange(result: .failed(.blockedAddress, detail: error.description))
         }
+        Failpoints.reach("webhook.after-attempt", about: [attempt.message.subject])
         await settle(attempt, exchange)
+        Failpoints.reach("webhook.after-row", about: [attempt.message.subject])
     }
 
     private func settle(_ attempt: PreparedAttempt, _ exchange: WebhookExchange) async {

@@ -1,5 +1,6 @@
 import Commerce
 import DurableStore
+import Failpoints
 import Foundation
 import Kafka
 import Logging
@@ -56,13 +57,28 @@ public final class Rebuild: Sendable {
 
     private let store: DurableStore
     private let log: EventLogReader
+    private let folder: URL
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(store: DurableStore, log: EventLogReader, logger: Logger) {
+    /// - Parameter folder: where the scratch databases live while a rebuild runs, this service's own. What a process left that
+    ///   was killed in the middle of one is removed here.
+    init(store: DurableStore, log: EventLogReader, folder: URL, logger: Logger) {
         self.store = store
         self.log = log
+        self.folder = folder
         self.logger = logger
+        removeLeftovers()
+    }
+
+    private static let prefix = "rebuild-"
+
+    private func removeLeftovers() {
+        let entries = (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? []
+        for entry in entries where entry.lastPathComponent.hasPrefix(Self.prefix) {
+            logger.info("removing what is left of a rebuild", metadata: ["folder": "\(entry.lastPathComponent)"])
+            try? FileManager.default.removeItem(at: entry)
+        }
     }
 
     /// How a rebuild stands; `nil` for one that is not known.
@@ -114,15 +130,15 @@ public final class Rebuild: Sendable {
         let total = offsets.values.reduce(0, +)
         update(id) { $0.total = total }
 
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("rebuild-" + id)
+        let place = folder.appendingPathComponent(Self.prefix + id)
         try FileManager.default.createDirectory(
-            at: folder,
+            at: place,
             withIntermediateDirectories: true,
             attributes: [.posixPermissions: 0o700]
         )
-        defer { try? FileManager.default.removeItem(at: folder) }
+        defer { try? FileManager.default.removeItem(at: place) }
         let scratch = try DurableStore(
-            DurableStoreConfiguration(path: folder.appendingPathComponent("rebuild.db").path),
+            DurableStoreConfiguration(path: place.appendingPathComponent("rebuild.db").path),
             migrations: AnalyticsSchema.migrations
         )
         do {
@@ -134,6 +150,7 @@ public final class Rebuild: Sendable {
                 limits: EventProcessor.Limits(maximumParked: 0)
             )
             try await log.read(upTo: offsets) { batch in
+                Failpoints.reach("rebuild.before-batch")
                 for verdict in await processor.process(batch) {
                     switch verdict {
                     case .acknowledge: break
@@ -142,6 +159,7 @@ public final class Rebuild: Sendable {
                 }
                 self.update(id) { $0.read += Int64(batch.count) }
             }
+            Failpoints.reach("rebuild.before-comparison")
             let rebuilt = try await scratch.read { db in try ReadModelDump(db) }
             let tables = zip(live.tables, rebuilt.tables).map { left, right in
                 Status.Table(name: left.name, live: left.rows, rebuilt: right.rows, identical: left == right)

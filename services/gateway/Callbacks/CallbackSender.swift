@@ -1,3 +1,4 @@
+import Failpoints
 public import Messaging
 import StrictJSON
 import Synchronization
@@ -105,7 +106,9 @@ public final class CallbackSender: CallbackSink {
             ] as JSONValue
         )
         for attempt in 0...Self.pauses.count {
+            Failpoints.reach("card.callback.before-send", about: [entry.reference])
             if await isDelivered(id, body) {
+                Failpoints.reach("card.callback.after-send", about: [entry.reference])
                 state.withLock { $0.delivered += 1 }
                 if isTwice { _ = await isDelivered(id, body) }
                 return

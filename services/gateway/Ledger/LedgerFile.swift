@@ -1,4 +1,5 @@
 import Dispatch
+import Failpoints
 import Foundation
 import Synchronization
 
@@ -164,7 +165,10 @@ public final class LedgerFile: @unchecked Sendable {
             }
             isDone = closing
             guard !bytes.isEmpty else { continue }
-            let written = writeAll(bytes) && fdatasync(descriptor) == 0
+            Failpoints.reach("card.ledger.before-write")
+            var written = writeAll(bytes)
+            Failpoints.reach("card.ledger.before-sync")
+            written = written && fdatasync(descriptor) == 0
             let fault = LedgerFault("The ledger cannot be written: \(errorText()).")
             let released = state.withLock { state in
                 if written { state.durableSeq = seq } else { state.failure = state.failure ?? fault }

@@ -1,5 +1,6 @@
 public import Commerce
 import DurableStore
+import Failpoints
 public import OrderCore
 
 /// Undoes an order that has not been paid and handed out yet.
@@ -17,7 +18,7 @@ public struct CancelOrder: Sendable {
     /// - Returns: the order afterwards.
     /// - Throws: ``UseCaseFault`` `unknown-order`, `too-late-to-cancel`, `order-final`; a `Failure` of the store.
     public func callAsFunction(_ id: OrderID, traceparent: String? = nil) async throws -> Order {
-        try await store.write { [process] tx in
+        let order = try await store.write { [process] tx in
             guard let stored = try OrderTable.find(id, in: tx.db) else { throw UseCaseFault.unknownOrder }
             do {
                 return try process.happen(
@@ -30,5 +31,7 @@ public struct CancelOrder: Sendable {
                 throw UseCaseFault(refusal)
             }
         }
+        Failpoints.reach("cancellation.before-answer", about: [id.text])
+        return order
     }
 }

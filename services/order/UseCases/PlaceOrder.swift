@@ -1,5 +1,6 @@
 public import Commerce
 import DurableStore
+import Failpoints
 import Messaging
 import OrderCore
 import StrictJSON
@@ -49,6 +50,7 @@ public struct PlaceOrder: Sendable {
             }
             return try Self.place(request, key: key, fingerprint: fingerprint, traceparent: traceparent, process, tx)
         }
+        Failpoints.reach("placement.before-answer", about: [answer.orderID.text])
         if answer.isReplay { process.metrics.replayed() }
         return answer
     }

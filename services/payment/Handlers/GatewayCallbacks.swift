@@ -1,5 +1,6 @@
 import Commerce
 public import DurableStore
+import Failpoints
 import Messaging
 public import PaymentCore
 
@@ -22,7 +23,8 @@ public struct GatewayCallbacks: Sendable {
 
     func take(_ document: GatewayDocument, webhookID: String) async throws -> Outcome {
         let settlement = settlement
-        return try await store.write { tx in
+        Failpoints.reach("gateway-callback.before-row", about: [document.reference])
+        let outcome: Outcome = try await store.write { tx in
             guard try !CallbackTable.isKnown(webhookID, in: tx.db) else { return .duplicate }
             let outcome = try Self.apply(document, settlement, in: tx)
             try CallbackTable.insert(webhookID, document, outcome, at: tx.now, in: tx.db)
@@ -34,6 +36,8 @@ public struct GatewayCallbacks: Sendable {
             case .mismatch: .mismatch
             }
         }
+        Failpoints.reach("gateway-callback.before-answer", about: [document.reference])
+        return outcome
     }
 
     private static func apply(

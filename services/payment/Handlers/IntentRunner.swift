@@ -1,5 +1,6 @@
 import Commerce
 public import DurableStore
+import Failpoints
 public import Messaging
 public import PaymentCore
 
@@ -108,6 +109,7 @@ public final class IntentRunner: Sendable {
         switch action {
         case .rest: return
         case .begin:
+            Failpoints.reach("gateway-call.before-row", about: [item.call.orderID.text])
             guard try await markCalling(item.intent.key) else { return }
             answer = await call(item.call)
         case .call: answer = await call(item.call)
@@ -116,12 +118,16 @@ public final class IntentRunner: Sendable {
             let known = await lookUp(item.call)
             answer = known == .notFound ? await call(item.call) : known
         }
+        Failpoints.reach("gateway-call.before-settlement", about: [item.call.orderID.text])
         try await store(answer, item, sentAt: began)
+        Failpoints.reach("gateway-call.after-settlement", about: [item.call.orderID.text])
     }
 
     private func call(_ call: GatewayCall) async -> GatewayAnswer {
         let start = ContinuousClock.now
+        Failpoints.reach("gateway-call.before-send", about: [call.orderID.text])
         let answer = await gateway.call(call)
+        Failpoints.reach("gateway-call.after-answer", about: [call.orderID.text])
         observer.exchanged(call.kind.rawValue, answer, ContinuousClock.now - start)
         await note(answer, isLookUp: false)
         return answer
@@ -129,7 +135,9 @@ public final class IntentRunner: Sendable {
 
     private func lookUp(_ call: GatewayCall) async -> GatewayAnswer {
         let start = ContinuousClock.now
+        Failpoints.reach("gateway-look-up.before-send", about: [call.orderID.text])
         let answer = await gateway.lookUp(call)
+        Failpoints.reach("gateway-look-up.after-answer", about: [call.orderID.text])
         observer.exchanged("lookup", answer, ContinuousClock.now - start)
         await note(answer, isLookUp: true)
         return answer
