@@ -48,7 +48,7 @@ public enum Failpoints {
     /// - Throws: ``FailpointRefusal``; the program must not start.
     public static func check() throws(FailpointRefusal) -> String? {
         guard let folder = try folder.get() else { return nil }
-        return "\(variable) is set: whoever can write to \(folder.path) can kill this process. Never set it outside a test."
+        return "\(variable) is set, for tests only: whoever can write to \(folder.path) can kill this process."
     }
 
     /// As `kill -9` from outside: no handler runs, no buffer is written, the operating system frees locks and sockets.

@@ -10,7 +10,8 @@ import Glibc
 @Suite struct FailpointsTests {
     @Test func anArmedPlaceKillsTheProcessAsKillMinusNineDoes() async {
         await #expect(processExitsWith: .signal(SIGKILL)) {
-            let folder = FileManager.default.temporaryDirectory.appendingPathComponent("failpoints-" + UUID().uuidString)
+            let name = "failpoints-" + UUID().uuidString
+            let folder = FileManager.default.temporaryDirectory.appendingPathComponent(name)
             try FileManager.default.createDirectory(
                 at: folder,
                 withIntermediateDirectories: false,

@@ -200,6 +200,9 @@ stimulate() {
         kill) kill -9 "$(pid_now)" 2>/dev/null || true ;;
         catalog) persist cli catalog put COFFEE-1KG --price "18.$((10 + number % 90))" --currency EUR --name 'Coffee beans, 1 kg' ;;
         rebuild) operator -o /dev/null -X POST "$WAYBILL_ANALYTICS_OPERATOR_URL/operator/rebuild" || true ;;
+        republish)
+            persist operator -f -X POST "$WAYBILL_ORDER_OPERATOR_URL/operator/orders/republish" -d '{"dryRun":false}'
+            ;;
         poison) send_poison && persist has_letter ;;
         requeue | requeue-job) send_poison && requeue_poison ;;
     esac
@@ -263,7 +266,11 @@ run_cell() {
     local subjects=() dead_pids=() last_pid='' died_at='' refused=no poison='' first_letter=''
     began=$(milliseconds)
     rm -f "$folder"/*
-    [ "$stimulus" != deadline ] || begin_deadline
+    case $stimulus in
+        deadline) begin_deadline ;;
+        # What the gateway certainly did not get is called again by another way through the code.
+        no-gateway) supervise stop gateway-1 ;;
+    esac
     arm_for_placing
     place out-of-stock tok_visa SOLD-OUT && place cancelled tok_slow MUG-STONEWARE && cancel && place completed tok_visa MUG-STONEWARE \
         && place declined tok_declined MUG-STONEWARE && place timeout tok_timeout MUG-STONEWARE && place late tok_late MUG-STONEWARE \
@@ -276,7 +283,11 @@ run_cell() {
     while [ -z "$wrong" ]; do
         keep_running
         if have_ended && is_settled && [ -z "$died_at" ]; then break; fi
-        if [ "$stimulus" = deadline ] && [ $((SECONDS + cell_limit - until)) -ge 5 ]; then supervise start payment-1; fi
+        case $stimulus:$((SECONDS + cell_limit - until)) in
+            deadline:[0-4] | no-gateway:[0-1]) ;;
+            deadline:*) supervise start payment-1 ;;
+            no-gateway:*) supervise start gateway-1 ;;
+        esac
         [ "$SECONDS" -lt "$until" ] || wrong+="not everything ended within $cell_limit s; "
         sleep 0.1
     done

@@ -1,5 +1,6 @@
 public import Commerce
 import DurableStore
+import Failpoints
 import Messaging
 import OrderCore
 
@@ -76,6 +77,7 @@ public struct RepublishCommands: Sendable {
                         }
                     }
                 }
+            if !isDryRun { Failpoints.reach("republish.after-page", about: done.map(\.0.id.text)) }
             for (order, commands) in done { summary.add(order.state.status, commands: commands) }
             last = done.last?.0.id
             if done.count < Self.page { return summary }
