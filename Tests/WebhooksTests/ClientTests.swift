@@ -113,10 +113,11 @@ struct ClientTests {
                 : .bytes(HostileServer.ok)
         }
         let client = WebhookClient(policy: loopback)
-        let first = try #require(response(try await exchange(client, server.url)))
+        let first = try #require(response(try await exchange(client, server.url, timeout: .seconds(4))))
         #expect(first.status == 200 && first.isTruncated && first.body == Array("abc".utf8))
         // The connection with the unfinished answer is not used again.
-        #expect(response(try await exchange(client, server.url, timeout: .seconds(10)))?.status == 200)
+        let second = try await exchange(client, server.url, timeout: .seconds(10))
+        #expect(response(second)?.status == 200, "\(second)")
         #expect(server.connections == 2)
         await client.interrupt()
         await server.close()
@@ -251,14 +252,14 @@ struct ClientTests {
     @Test func aSlowResolverIsInsideTheDeadline() async throws {
         struct Slow: HostResolver {
             func addresses(of host: String) async -> [IPAddress] {
-                try? await Task.sleep(for: .seconds(3))
+                try? await Task.sleep(for: .seconds(60))
                 return []
             }
         }
         let client = WebhookClient(policy: loopback, resolver: Slow())
         let start = ContinuousClock.now
         #expect(fault(try await exchange(client, "http://hook.test/", timeout: .milliseconds(200))) == .timeout)
-        #expect(ContinuousClock.now - start < .seconds(2))
+        #expect(ContinuousClock.now - start < .seconds(30))
         await client.interrupt()
     }
 
