@@ -113,7 +113,7 @@ let kitTargets: [Target] = [
     kit("Messaging"),
     kit("RabbitMQ", ["CRabbitMQ", logging]),
     kit("Kafka", ["CRdKafka", logging]),
-    kit("DurableStore", ["Messaging", "Failpoints", grdb, deque]),
+    kit("DurableStore", ["Messaging", "Failpoints", grdb, deque, orderedCollections]),
     kit("Telemetry", [logging, coreMetrics]),
     kit(
         "HTTPKit",
@@ -140,6 +140,7 @@ let kitTargets: [Target] = [
     ),
     kit("Supervision"),
     kit("KitTestSupport", ["Messaging"]),
+    kit("Simulation", ["Messaging"]),
     kit(
         "ServiceKit",
         [
@@ -195,10 +196,23 @@ let serviceTargets: [Target] = [
         path: "services/cli/Verify",
         swiftSettings: strict
     ),
+    .target(
+        name: "WaybillSimulation",
+        dependencies: [
+            "Simulation", "Verification", "OrderService", "OrderCore", "PaymentService", "PaymentCore",
+            "InventoryService",
+            "NotificationService", "NotificationCore", "AnalyticsService", "CardGateway", "Commerce", "Messaging",
+            "DurableStore", "Webhooks", "StrictJSON", "HTTPKit", "Telemetry", grdb,
+        ],
+        path: "services/simulation",
+        exclude: ["README.md"],
+        swiftSettings: strict
+    ),
     .executableTarget(
         name: "waybill",
         dependencies: [
-            "Verification", "Commerce", "Messaging", "StrictJSON", "HTTPKit", "Kafka", "Webhooks", "Telemetry",
+            "WaybillSimulation", "Verification", "Commerce", "Messaging", "StrictJSON", "HTTPKit", "Kafka", "Webhooks",
+            "Telemetry",
             hummingbird, httpTypes, lifecycle, unixSignals, argumentParser, histogram,
             logging,
         ],
@@ -313,6 +327,8 @@ let testTargets: [Target] = [
         ]
     ),
     tests("AnalyticsCore", ["AnalyticsCore", "Commerce", "Messaging"]),
+    tests("Simulation", ["Simulation", "Messaging"]),
+    tests("WaybillSimulation", ["WaybillSimulation", "Messaging"]),
 ]
 
 let package = Package(

@@ -40,6 +40,9 @@ public struct ConsumerLoop<Source: Subscription, Processor: MessageProcessor>: S
                 return
             }
             guard !batch.isEmpty else { return }
+            if Sabotage.isOn("acknowledge-before-commit") {
+                await subscription.settle(batch.map { ($0.receipt, .acknowledge) })
+            }
             let verdicts = await processor.process(batch.map(\.message))
             var settlements: [(receipt: Source.Receipt, settlement: Settlement)] = []
             settlements.reserveCapacity(batch.count)

@@ -8,7 +8,7 @@ public struct DeadLetterDrain: MessageProcessor {
     private let store: DurableStore
     private let inbox: String
     private let observer: @Sendable (DeadLetter) -> Void
-    private let pause = StorePause()
+    private let pause: StorePause
 
     /// Makes a drain.
     ///
@@ -23,6 +23,7 @@ public struct DeadLetterDrain: MessageProcessor {
         self.store = store
         self.inbox = inbox
         self.observer = observer
+        pause = StorePause(store)
     }
 
     /// Records each message in a unit of its own; what could not be recorded is given back.

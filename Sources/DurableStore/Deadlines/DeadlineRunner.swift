@@ -65,11 +65,17 @@ public final class DeadlineRunner: Sendable {
         let now = clock.now()
         let due = try await store.read { try DeadlineTable.due(at: now, limit: 256, in: $0) }
         if !due.isEmpty { Failpoints.reach("deadlines.before-fire", about: due.map(\.subject)) }
+        if Sabotage.isOn("deadline-in-its-own-transaction") {
+            _ = try await store.write { tx in for deadline in due { _ = try DeadlineTable.take(deadline, in: tx.db) } }
+        }
         let results = await store.writeEach(
             due.map { deadline in
                 RecoverableUnit<DeadlineObservation?>(
                     run: { [handler] transaction in
-                        guard try DeadlineTable.take(deadline, in: transaction.db) else { return nil }
+                        guard
+                            try DeadlineTable.take(deadline, in: transaction.db)
+                                || Sabotage.isOn("deadline-in-its-own-transaction")
+                        else { return nil }
                         try handler(deadline.name, deadline.subject, transaction)
                         Failpoints.reach("deadlines.after-handler", about: [deadline.subject])
                         return DeadlineObservation(deadline, failure: nil)

@@ -43,12 +43,13 @@ public struct CommandProcessor: MessageProcessor {
         self.handler = handler
         self.retry = retry
         self.observer = observer
-        pause = StorePause()
+        pause = StorePause(store)
     }
 
     /// Handles each message in a unit of its own, as the graph above says; waits a moment while the store cannot write.
     public func process(_ batch: [ReceivedMessage]) async -> [Verdict] {
         Failpoints.reach("inbox.before-handling", about: batch.subjects)
+        if Sabotage.isOn("inbox-in-its-own-transaction") { await claimAhead(batch) }
         let results = await store.writeEach(
             batch.map { message in
                 RecoverableUnit(
@@ -79,6 +80,16 @@ public struct CommandProcessor: MessageProcessor {
         return verdicts
     }
 
+    /// What the guard against it is for: a crash between this and the effects loses the message.
+    private func claimAhead(_ batch: [ReceivedMessage]) async {
+        for message in batch {
+            guard case .success(let envelope) = message.envelope else { continue }
+            _ = try? await store.write {
+                try InboxTable.claim(envelope, consumer: handler.consumer, at: $0.now, in: $0.db)
+            }
+        }
+    }
+
     private struct Step: Sendable {
         let outcome: ProcessingObservation.Outcome
         var failure: Failure?
@@ -94,7 +105,10 @@ public struct CommandProcessor: MessageProcessor {
         }
         switch try InboxTable.claim(envelope, consumer: handler.consumer, at: transaction.now, in: transaction.db) {
         case .new: break
-        case .duplicate: return Step(outcome: .duplicate)
+        case .duplicate:
+            guard Sabotage.isOn("inbox-in-its-own-transaction"), !message.redelivered else {
+                return Step(outcome: .duplicate)
+            }
         case .reused: return try deadLetter(message, .messageIDReused, in: transaction)
         }
         transaction.group.isNoOperation = false
@@ -128,6 +142,7 @@ public struct CommandProcessor: MessageProcessor {
             guard let level = retry.level(afterFailedAttempt: envelope.attempt) else {
                 return try deadLetter(message, failure, in: transaction)
             }
+            if Sabotage.isOn("retry-dropped") { return Step(outcome: .retried, failure: failure) }
             let delay = retry.jitteredMilliseconds(at: level, random: transaction.random())
             try transaction.enqueue(
                 DeadLetterForm.retry(
@@ -150,6 +165,7 @@ public struct CommandProcessor: MessageProcessor {
         _ failure: Failure,
         in transaction: Transaction
     ) throws -> Step {
+        if Sabotage.isOn("dead-letter-dropped") { return Step(outcome: .deadLettered, failure: failure) }
         try transaction.enqueue(
             DeadLetterForm.deadLetter(
                 message,

@@ -62,7 +62,7 @@ public struct EventProcessor: MessageProcessor {
     /// Rung when a key was parked.
     let wake = WakeSignal()
     private let observer: @Sendable (ProcessingObservation) -> Void
-    private let pause = StorePause()
+    private let pause: StorePause
     private var consumer: String { trial.consumer }
 
     /// Makes a processor.
@@ -81,6 +81,7 @@ public struct EventProcessor: MessageProcessor {
         trial = RecordTrial(consumer: consumer, handler: handler, maximumAttempts: limits.maximumAttempts)
         self.limits = limits
         self.observer = observer
+        pause = StorePause(store)
     }
 
     /// Where each partition goes on, by the offsets that were committed together with the effects.
@@ -97,9 +98,20 @@ public struct EventProcessor: MessageProcessor {
         }
     }
 
+    /// What the guard against it is for: a crash between this and the effects loses the records.
+    private func moveOffsetsAhead(_ records: [ReceivedMessage]) async {
+        for record in records {
+            guard let position = EventPass.position(of: record) else { continue }
+            _ = try? await store.write {
+                try OffsetTable.set(position.partition, next: position.offset + 1, consumer: consumer, in: $0.db)
+            }
+        }
+    }
+
     /// Handles the batch in one unit, as the graph above says.
     public func process(_ batch: [ReceivedMessage]) async -> [Verdict] {
         Failpoints.reach("events.before-handling", about: batch.subjects)
+        if Sabotage.isOn("offset-before-effects") { await moveOffsetsAhead(batch) }
         let pass: EventPass
         do {
             pass = try await store.write { [trial, limits] transaction in

@@ -22,7 +22,8 @@ enum InboxTable {
         )
         insert.setUncheckedArguments([consumer, envelope.id, hash, envelope.type, now.millisecondsSinceEpoch])
         try insert.execute()
-        if db.changesCount > 0 { return .new }
+        if db.changesCount > 0 || Sabotage.isOn("inbox-check-skipped") { return .new }
+        if Sabotage.isOn("reused-id-is-a-duplicate") { return .duplicate }
         let known = try Int64.fetchOne(
             db.cachedStatement(sql: "SELECT body_hash FROM inbox WHERE consumer = ? AND message_id = ?"),
             arguments: [consumer, envelope.id]

@@ -84,6 +84,9 @@ public final class OutboxRelay: Sendable {
                 window.reloaded(reload, rows: rows)
             }
             guard let call = window.takeCall(now: 0) else { return confirmed }
+            if Sabotage.isOn("mark-before-publish") {
+                try await write(RelayWindow.Marks(confirmed: call.rows.map(\.seq)))
+            }
             let outcomes = await publisher.publish(call.rows.map(\.message))
             let resolution = window.resolve(call, outcomes: outcomes, now: 0, random: store.random())
             try await write(resolution.marks)

@@ -1,5 +1,6 @@
 import DequeModule
 import Messaging
+import OrderedCollections
 
 /// Which rows may be sent now: the relay's decisions, without I/O or clock.
 ///
@@ -172,7 +173,7 @@ struct RelayWindow {
             keys[key] = state
         }
         guard !rows.isEmpty else { return nil }
-        rows.sort { $0.seq < $1.seq }
+        rows.sort { Sabotage.isOn("order-of-a-key-ignored") ? $0.seq > $1.seq : $0.seq < $1.seq }
         let call = Call(id: nextCall, rows: rows)
         nextCall += 1
         calls[call.id] = rows
@@ -235,11 +236,15 @@ struct RelayWindow {
         inFlight -= rows.count
         rowCount -= rows.count
         var failures: [OutboxKey: [(row: PendingRow, failure: Failure)]] = [:]
-        var touched: Set<OutboxKey> = []
+        // In the order of the rows: the next calls depend on it, and a simulation must be able to repeat them.
+        var touched: OrderedSet<OutboxKey> = []
         for (index, row) in rows.enumerated() {
-            touched.insert(row.key)
+            touched.append(row.key)
             switch index < outcomes.count ? outcomes[index] : .failed(.unknownFate) {
             case .confirmed:
+                resolution.marks.confirmed.append(row.seq)
+                confirmedUnmarked.insert(row.seq)
+            case .failed where Sabotage.isOn("failed-publish-is-confirmed"):
                 resolution.marks.confirmed.append(row.seq)
                 confirmedUnmarked.insert(row.seq)
             case .failed(let failure):

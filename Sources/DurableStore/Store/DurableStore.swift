@@ -17,6 +17,8 @@ public final class DurableStore: Sendable {
     let random: @Sendable () -> UInt64
     let deadlineWake = WakeSignal()
     let feeds: OutboxFeeds
+    private let pausing: @Sendable (Duration) async -> Void
+    private let isSimulated: Bool
 
     /// Opens or creates the file (mode 0600), sets WAL with `synchronous=FULL`, and runs the kit's migrations and then the
     /// service's. Blocks while it does; call it at start.
@@ -27,7 +29,7 @@ public final class DurableStore: Sendable {
     ///   - ids: where ``Transaction/newID()`` takes them from.
     ///   - random: 64 random bits at each call, for jitter.
     /// - Throws: what SQLite throws, or a ``Failure`` of class fatal when the file is newer than this program.
-    public init(
+    public convenience init(
         _ configuration: DurableStoreConfiguration,
         migrations: DatabaseMigrator,
         clock: any WallClock = SystemClock(),
@@ -36,16 +38,53 @@ public final class DurableStore: Sendable {
     ) throws {
         let database = try Self.open(configuration)
         try StoreSchema.migrate(database, service: migrations)
+        self.init(database, isSimulated: false, configuration, clock: clock, ids: ids, random: random)
+    }
+
+    /// A store for deterministic simulations, over a connection that outlives it: the connection plays the disk.
+    ///
+    /// Units run on the caller's thread, in the call that queues them, so whoever drives the simulation from one task has
+    /// every interleaving in hand. Closing the store leaves the connection open.
+    ///
+    /// - Parameter connection: migrated by ``migrate(_:service:)``.
+    public convenience init(
+        simulatedOver connection: DatabaseQueue,
+        _ configuration: DurableStoreConfiguration,
+        clock: any WallClock,
+        ids: any IDGenerator,
+        random: @escaping @Sendable () -> UInt64
+    ) {
+        self.init(connection, isSimulated: true, configuration, clock: clock, ids: ids, random: random)
+    }
+
+    /// Runs the kit's migrations and the service's on a connection for ``init(simulatedOver:_:clock:ids:random:)``.
+    public static func migrate(_ connection: DatabaseQueue, service: DatabaseMigrator) throws {
+        try StoreSchema.migrate(connection, service: service)
+    }
+
+    private init(
+        _ database: any DatabaseWriter,
+        isSimulated: Bool,
+        _ configuration: DurableStoreConfiguration,
+        clock: any WallClock,
+        ids: any IDGenerator,
+        random: @escaping @Sendable () -> UInt64
+    ) {
         let feeds = OutboxFeeds(capacity: configuration.maximumHandover)
         self.database = database
         self.clock = clock
         self.ids = ids
         self.random = random
         self.feeds = feeds
+        self.isSimulated = isSimulated
+        pausing = configuration.pause
         writer = GroupCommitWriter(database: database, configuration: configuration, clock: clock) { rows in
             feeds.append(rows)
         }
-        writer.start { [deadlineWake] in GroupContext(ids: ids, random: random, deadlineWake: deadlineWake) }
+        let makeContext: @Sendable () -> GroupContext = { [deadlineWake] in
+            GroupContext(ids: ids, random: random, deadlineWake: deadlineWake)
+        }
+        if isSimulated { writer.runInline(makeContext()) } else { writer.start(makeContext: makeContext) }
     }
 
     deinit { writer.close {} }
@@ -133,8 +172,22 @@ public final class DurableStore: Sendable {
     ///
     /// - Throws: what `body` throws; `CancellationError` when the task is cancelled.
     public func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
-        try await database.read(body)
+        guard isSimulated else { return try await database.read(body) }
+        if let failure { throw failure }
+        return try readAtOnce(body)
     }
+
+    /// Outside an asynchronous function, so that the blocking form is meant.
+    private func readAtOnce<T: Sendable>(_ body: @Sendable (Database) throws -> T) throws -> T {
+        try database.read(body)
+    }
+
+    /// Refuses everything from now on with `failure`, as after the death of the process. For simulations; what was committed
+    /// stays with the connection.
+    public func abandon(_ failure: Failure) { writer.abandon(failure) }
+
+    /// Waits before something is tried again, as ``DurableStoreConfiguration/pause`` says.
+    public func pause(for duration: Duration) async { await pausing(duration) }
 
     /// Refuses new units, finishes the queued ones and closes the file. Calling it again is harmless.
     public func close() async {

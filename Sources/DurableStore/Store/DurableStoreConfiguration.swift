@@ -15,6 +15,8 @@ public struct DurableStoreConfiguration: Sendable {
     /// Called at each step of a group commit, on the writer's thread. For crash tests: to throw is to fail there as the
     /// disk would (the store then refuses further writes), to kill the process is to crash there.
     public var onStep: (@Sendable (StoreStep) throws -> Void)?
+    /// How the parts that work on the store wait before they try something again. A simulation lets no real time pass here.
+    public var pause: @Sendable (Duration) async -> Void = { try? await Task.sleep(for: $0) }
 
     /// Makes a configuration; see the properties.
     public init(

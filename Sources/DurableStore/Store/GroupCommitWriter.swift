@@ -37,6 +37,8 @@ final class GroupCommitWriter: Sendable {
     private let configuration: DurableStoreConfiguration
     private let clock: any WallClock
     private let afterCommit: @Sendable ([PendingRow]) -> Void
+    /// Set where the units run on the callers' threads; see ``runInline(_:)``.
+    private let inline = Mutex<InlineContext?>(nil)
 
     /// - Parameter afterCommit: gets the outbox rows of each committed group, in order, before anyone is told.
     init(
@@ -61,6 +63,37 @@ final class GroupCommitWriter: Sendable {
         thread.start()
     }
 
+    /// Has every unit run in the call that queues it, on the caller's thread: for a simulation, which has one task.
+    /// The connection is not closed with the writer.
+    func runInline(_ context: GroupContext) {
+        inline.withLock { $0 = InlineContext(context: context) }
+    }
+
+    /// Refuses everything from now on, queued units included.
+    func abandon(_ failure: Failure) {
+        state.withLock { $0.status = .failed(failure) }
+    }
+
+    private func drainInline() {
+        guard let own = inline.withLock({ $0 }), own.begin() else { return }
+        defer { own.end() }
+        while true {
+            let (group, refusal) = state.withLock { state -> ([WriteJob], Failure?) in
+                let count = min(configuration.maximumBatch, state.queue.count)
+                let group = Array(state.queue.prefix(count))
+                state.queue.removeFirst(count)
+                if case .failed(let failure) = state.status { return (group, failure) }
+                return (group, nil)
+            }
+            guard !group.isEmpty else { return }
+            if let refusal {
+                for job in group { job.finish(groupFailure: refusal) }
+            } else {
+                commit(group, own.context)
+            }
+        }
+    }
+
     /// Adds units at the end of the queue, together. Those that find no room or no open store fail at once.
     func enqueue(_ jobs: [WriteJob]) {
         let (accepted, refusal, wake) = state.withLock { state -> (Int, Failure?, Bool) in
@@ -79,11 +112,17 @@ final class GroupCommitWriter: Sendable {
         if let refusal {
             for job in jobs.dropFirst(accepted) { job.finish(groupFailure: refusal) }
         }
+        drainInline()
     }
 
     /// Refuses new units, finishes the queued ones, closes the connections; `done` runs when that is over.
     func close(_ done: @escaping @Sendable () -> Void) {
         enum Next { case wait, wake, done }
+        if inline.withLock({ $0 != nil }) {
+            state.withLock { $0.status = .closed }
+            done()
+            return
+        }
         let next = state.withLock { state -> Next in
             if case .closed = state.status { return .done }
             state.closers.append(done)
@@ -179,6 +218,9 @@ final class GroupCommitWriter: Sendable {
                 try run(job, context, statements, db)
                 try step(.afterUnit, context)
             }
+            if Sabotage.isOn("answer-before-commit") {
+                for job in group { job.answerEarly() }
+            }
             try step(.beforeCommit, context)
             try db.commit()
         } catch {
@@ -259,8 +301,26 @@ final class GroupCommitWriter: Sendable {
 
     private func undo(_ statements: UnitStatements, _ db: Database) throws {
         guard db.isInsideTransaction else { throw Failure.transactionEnded }
+        if Sabotage.isOn("failed-unit-not-rolled-back") { return }
         try statements.undo.execute()
     }
+}
+
+/// The context of a writer without a thread.
+///
+/// `@unchecked`: a simulation calls from one task; `isDraining` keeps a unit's own calls from running inside it.
+private final class InlineContext: @unchecked Sendable {
+    let context: GroupContext
+    private var isDraining = false
+
+    init(context: GroupContext) { self.context = context }
+
+    func begin() -> Bool {
+        defer { isDraining = true }
+        return !isDraining
+    }
+
+    func end() { isDraining = false }
 }
 
 extension Failure {

@@ -4,6 +4,9 @@ import Synchronization
 /// Slows a consumer down while the store cannot write, since a message that is given back comes again at once.
 final class StorePause: Sendable {
     private let failures = Mutex(0)
+    private let store: DurableStore
+
+    init(_ store: DurableStore) { self.store = store }
 
     /// Waits 100 ms, 200 ms … 5 s after consecutive failures of the store; not at all after a success.
     func afterBatch(_ failure: Failure?) async {
@@ -15,6 +18,6 @@ final class StorePause: Sendable {
             count += 1
             return count
         }
-        try? await Task.sleep(for: .milliseconds(min(5000, 100 << min(count - 1, 6))))
+        await store.pause(for: .milliseconds(min(5000, 100 << min(count - 1, 6))))
     }
 }

@@ -17,6 +17,8 @@ class WriteJob: @unchecked Sendable {
     func recover(from error: any Error, _ transaction: Transaction) throws { throw error }
     /// Keeps an error as the result.
     func fail(_ error: any Error) {}
+    /// Delivers before the commit: the mistake that ``Sabotage`` can make.
+    func answerEarly() {}
     /// Delivers: the kept result, or the failure of the whole group. Called exactly once.
     func finish(groupFailure: (any Error)?) {}
 }
@@ -27,6 +29,7 @@ final class TypedWriteJob<Value: Sendable>: WriteJob, @unchecked Sendable {
     private let recovery: (@Sendable (any Error, Transaction) throws -> Value)?
     private let completion: @Sendable (Result<Value, any Error>) -> Void
     private var result: Result<Value, any Error>?
+    private var isAnswered = false
 
     init(
         isRehearsal: Bool,
@@ -49,7 +52,13 @@ final class TypedWriteJob<Value: Sendable>: WriteJob, @unchecked Sendable {
 
     override func fail(_ error: any Error) { result = .failure(error) }
 
+    override func answerEarly() {
+        finish(groupFailure: nil)
+        isAnswered = true
+    }
+
     override func finish(groupFailure: (any Error)?) {
+        guard !isAnswered else { return }
         if let groupFailure {
             completion(.failure(groupFailure))
         } else if let result {

@@ -89,7 +89,8 @@ struct DeliveryUnit: Sendable {
         return WebhookRequest(
             url: try WebhookURL(settings.url),
             headers: headers,
-            body: attempt.body,
+            body: attempt.body
+                + (Sabotage.isOn("webhook-body-changes") ? Array("\(attempt.delivery.attempts)".utf8) : []),
             timeout: .milliseconds(settings.timeoutMilliseconds)
         )
     }
@@ -319,7 +320,8 @@ struct DeliveryUnit: Sendable {
 
     private func standardHeaders(_ attempt: PreparedAttempt) -> [(name: String, value: String)] {
         var headers: [(name: String, value: String)] = [
-            ("webhook-id", attempt.message.id), ("content-type", WebhookEvent.contentType),
+            ("webhook-id", Sabotage.isOn("webhook-id-per-attempt") ? attempt.attemptID : attempt.message.id),
+            ("content-type", WebhookEvent.contentType),
             ("user-agent", options.userAgent),
             ("accept", "*/*"),
         ]

@@ -41,7 +41,7 @@ public struct WebhookFanout: Sendable {
         guard try deliveries.insert(event, body: body, isTest: false, at: tx.now) else { return 0 }
         let isTooLarge = body.count > largestBody && event.dataref != nil
         var count = 0
-        for endpoint in endpoints {
+        for endpoint in endpoints where !Sabotage.isOn("fanout-forgets-events") || event.sequence != 5 {
             let isDisabled = endpoint.state.reason != nil
             let seq = try deliveries.insert(
                 id: tx.newID(),

@@ -48,7 +48,7 @@ public struct AttemptVerdict: Sendable, Hashable {
             fate = .delivered
             return
         }
-        fate = .again
+        fate = Sabotage.isOn("webhook-failure-is-success") ? .delivered : .again
         holdUntil = answer.header("retry-after").flatMap { RetryAfter.time($0, at: now) }
         switch answer.status {
         case 429:

@@ -98,13 +98,7 @@ public final class CallbackSender: CallbackSink {
             (Int64(state.random.next() % UInt64(max(1, delay))), state.random.next() % 100 < UInt64(duplicates))
         }
         guard await patience.pause(milliseconds: delay / 2 + jitter) else { return }
-        let id = "cb_\(entry.seq)"
-        let body = StrictJSON.encode(
-            [
-                "data": entry.document, "timestamp": .string(entry.at.description),
-                "type": .string("card.\(entry.operation.rawValue).\(entry.result.rawValue)"),
-            ] as JSONValue
-        )
+        let (id, body) = Self.message(about: entry)
         for attempt in 0...Self.pauses.count {
             Failpoints.reach("card.callback.before-send", about: [entry.reference])
             if await isDelivered(id, body) {
@@ -116,6 +110,17 @@ public final class CallbackSender: CallbackSink {
             guard attempt < Self.pauses.count, await patience.pause(milliseconds: Self.pauses[attempt]) else { break }
         }
         state.withLock { $0.failed += 1 }
+    }
+
+    /// The id and the body of the callback about an entry: the same on every attempt.
+    package static func message(about entry: LedgerEntry) -> (id: String, body: [UInt8]) {
+        let body = StrictJSON.encode(
+            [
+                "data": entry.document, "timestamp": .string(entry.at.description),
+                "type": .string("card.\(entry.operation.rawValue).\(entry.result.rawValue)"),
+            ] as JSONValue
+        )
+        return ("cb_\(entry.seq)", body)
     }
 
     private func isDelivered(_ id: String, _ body: [UInt8]) async -> Bool {

@@ -1,4 +1,5 @@
 public import Commerce
+import Messaging
 
 /// What happens to a reservation.
 public enum ReservationInput: Sendable, Hashable {
@@ -82,6 +83,15 @@ extension Reservation {
                 reply: .committed,
                 stock: { StockChange(sku: $0.sku, onHand: -$0.quantity.count, reserved: -$0.quantity.count) }
             )
+        case (.commit, .committed) where Sabotage.isOn("stock-sold-twice"):
+            return change(
+                current,
+                orderID,
+                to: .committed,
+                event: .committed,
+                reply: .committed,
+                stock: { StockChange(sku: $0.sku, onHand: -$0.quantity.count, reserved: 0) }
+            )
         case (.commit, .committed):
             return .unchanged(.committed)
         case (.commit, let status):
@@ -95,7 +105,13 @@ extension Reservation {
                 reason: reason,
                 event: .released,
                 reply: .released,
-                stock: { StockChange(sku: $0.sku, onHand: 0, reserved: -$0.quantity.count) }
+                stock: {
+                    StockChange(
+                        sku: $0.sku,
+                        onHand: 0,
+                        reserved: Sabotage.isOn("release-keeps-stock") ? 0 : -$0.quantity.count
+                    )
+                }
             )
         case (.release(let reason), .committed):
             return change(
@@ -107,6 +123,8 @@ extension Reservation {
                 reply: .released,
                 stock: { StockChange(sku: $0.sku, onHand: $0.quantity.count, reserved: 0) }
             )
+        case (.release, nil) where Sabotage.isOn("stock-tombstone-missing"):
+            return .unchanged(.released)
         case (.release(let reason), nil):
             return change(
                 nil,
@@ -143,7 +161,7 @@ extension Reservation {
         for item in items {
             let shortage: String
             if let level = stock[item.sku] {
-                if level.available >= item.quantity.count { continue }
+                if level.available >= item.quantity.count || Sabotage.isOn("stock-level-unchecked") { continue }
                 shortage = "out-of-stock"
             } else {
                 shortage = "unknown-sku"
@@ -165,7 +183,9 @@ extension Reservation {
         }
         return ReservationDecision(
             changed: Reservation(orderID: orderID, status: .held, version: 1, items: items),
-            stock: items.map { StockChange(sku: $0.sku, onHand: 0, reserved: $0.quantity.count) },
+            stock: items.prefix(Sabotage.isOn("partial-reservation") ? 1 : items.count).map {
+                StockChange(sku: $0.sku, onHand: 0, reserved: $0.quantity.count)
+            },
             event: .reserved,
             reply: .reserved
         )

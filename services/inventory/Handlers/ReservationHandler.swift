@@ -8,7 +8,7 @@ public struct ReservationHandler: MessageHandler {
     public let consumer = Channels.inventoryInbox
 
     /// The deadline that ends an unused hold; its subject is the order.
-    static let expiryDeadline = "reservation"
+    package static let expiryDeadline = "reservation"
     /// The longest hold that is granted, whatever the command asks.
     static let longestHold: Duration = .seconds(3600)
 

@@ -153,7 +153,8 @@ public enum OrderRules {
             // Inventory holds nothing and says so: only the money is left to give back.
             return step.undo(reason, stock: .notNeeded, payment: .outstanding, from: .confirmation)
         case .deadline(.confirmation):
-            return step.go(to: .committing, asking: [.commitStock], from: nil, until: .confirmation)
+            let again: [OrderCommand] = Sabotage.isOn("commit-asked-once") ? [] : [.commitStock]
+            return step.go(to: .committing, asking: again, from: nil, until: .confirmation)
         case .republish:
             return step.askAgain([.commitStock])
         case .cancelRequested:
@@ -179,7 +180,8 @@ public enum OrderRules {
                 return step.go(to: .needsOperator(compensation), from: nil)
             }
             next.rounds += 1
-            return step.go(to: .cancelling(next), asking: step.requests(of: next), from: nil, until: .compensation)
+            let again = Sabotage.isOn("compensation-asked-once") ? [] : step.requests(of: next)
+            return step.go(to: .cancelling(next), asking: again, from: nil, until: .compensation)
         case .republish:
             // Not a round: only deadlines use those up.
             return step.askAgain(step.requests(of: compensation))
@@ -232,7 +234,9 @@ private struct Step {
     ) -> OrderDecision {
         var deadlines: [OrderDeadlineChange] = []
         if let old { deadlines.append(.clear(old)) }
-        if let new { deadlines.append(.set(new, at: now.advanced(by: timing.length(of: new)))) }
+        if let new, !Sabotage.isOn("no-deadline") {
+            deadlines.append(.set(new, at: now.advanced(by: timing.length(of: new))))
+        }
         let changed = state.status != order.state.status
         return OrderDecision(
             .applied,
@@ -251,6 +255,7 @@ private struct Step {
         payment: Compensation.Step,
         from old: OrderDeadline?
     ) -> OrderDecision {
+        let payment = Sabotage.isOn("cancel-without-asking-payment") ? .notNeeded : payment
         let compensation = Compensation(reason: reason, stock: stock, payment: payment)
         return go(to: .cancelling(compensation), asking: requests(of: compensation), from: old, until: .compensation)
     }

@@ -45,7 +45,9 @@ public struct PlaceOrder: Sendable {
         defer { inFlight.release(key) }
         let answer = try await store.write { [process] tx in
             if let known = try IdempotencyTable.find(key.text, in: tx.db) {
-                guard known.requestHash == fingerprint else { throw UseCaseFault.keyReused }
+                guard known.requestHash == fingerprint || Sabotage.isOn("request-hash-unchecked") else {
+                    throw UseCaseFault.keyReused
+                }
                 return Answer(orderID: known.orderID, body: known.body, isReplay: true)
             }
             return try Self.place(request, key: key, fingerprint: fingerprint, traceparent: traceparent, process, tx)
@@ -81,6 +83,7 @@ public struct PlaceOrder: Sendable {
         )
         let order = try process.begin(accepted, cause: .noMessage(traceparent: traceparent), in: tx)
         let body = StrictJSON.encode(OrderDocument.value(order))
+        if Sabotage.isOn("idempotency-key-not-stored") { return Answer(orderID: id, body: body, isReplay: false) }
         try IdempotencyTable.insert(
             IdempotencyRecord(requestHash: fingerprint, orderID: id, body: body),
             key: key.text,

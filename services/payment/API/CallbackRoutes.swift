@@ -34,28 +34,46 @@ public struct CallbackRoutes: Sendable {
     public func add(to router: Router<APIContext>) {
         router.post("/v1/gateway-callbacks") { request, _ in
             let body = try await JSONRequest.body(of: request, upTo: Self.bodyLimit)
-            guard let id = header("webhook-id", of: request), let timestamp = header("webhook-timestamp", of: request),
-                let signatures = header("webhook-signature", of: request),
-                verifier.accepts(id: id, timestamp: timestamp, signatures: signatures, body: body, at: clock.now())
-            else {
-                observer.calledBack("unsigned")
-                throw Problem(
-                    .unauthorized,
-                    code: "signature-invalid",
-                    detail: "The callback is not signed by the gateway."
-                )
-            }
-            guard let document = GatewayDocument((try? StrictJSON.parse(body))?["data"]) else {
-                observer.calledBack("unreadable")
-                throw Problem.unprocessable("callback-unreadable", "The callback describes no operation.")
-            }
-            do {
-                observer.calledBack(try await callbacks.take(document, webhookID: id).rawValue)
-            } catch {
-                observer.storeFailed(Failure(classifying: error))
-                throw Problem.unavailable("store-unavailable", "The callback could not be stored.")
-            }
+            _ = try await receive(
+                id: header("webhook-id", of: request),
+                timestamp: header("webhook-timestamp", of: request),
+                signatures: header("webhook-signature", of: request),
+                body: body
+            )
             return Response(status: .noContent)
+        }
+    }
+
+    /// Takes one callback in, whatever carried it.
+    ///
+    /// - Throws: a `Problem`: 401 for what is not signed, 422 for what describes no operation, 503 for what cannot be stored.
+    package func receive(
+        id: String?,
+        timestamp: String?,
+        signatures: String?,
+        body: [UInt8]
+    ) async throws -> GatewayCallbacks.Outcome {
+        guard let id, let timestamp, let signatures,
+            verifier.accepts(id: id, timestamp: timestamp, signatures: signatures, body: body, at: clock.now())
+        else {
+            observer.calledBack("unsigned")
+            throw Problem(
+                .unauthorized,
+                code: "signature-invalid",
+                detail: "The callback is not signed by the gateway."
+            )
+        }
+        guard let document = GatewayDocument((try? StrictJSON.parse(body))?["data"]) else {
+            observer.calledBack("unreadable")
+            throw Problem.unprocessable("callback-unreadable", "The callback describes no operation.")
+        }
+        do {
+            let outcome = try await callbacks.take(document, webhookID: id)
+            observer.calledBack(outcome.rawValue)
+            return outcome
+        } catch {
+            observer.storeFailed(Failure(classifying: error))
+            throw Problem.unavailable("store-unavailable", "The callback could not be stored.")
         }
     }
 

@@ -113,6 +113,9 @@ public struct Intent: Sendable, Hashable {
             // Only a first call that never left is certainly unknown to the gateway.
             if state == .calling, sentAt == nil { state = .prepared }
             return nil
+        case .unclear where Sabotage.isOn("timeout-is-a-refusal"):
+            settle(.refused)
+            return .refused(reason: "timeout")
         case .unclear(let why):
             note = String(why.prefix(100))
             return remainUnclear(began, now: now, policy: policy, random: random)
@@ -121,6 +124,7 @@ public struct Intent: Sendable, Hashable {
                 state = .abandoned
                 tries = 0
                 postpone(cap: policy.patientCap, now: now, policy: policy, random: random)
+                if Sabotage.isOn("abandoned-not-watched") { dueAt = nil }
                 return .givenUp
             }
             return remainUnclear(began, now: now, policy: policy, random: random)

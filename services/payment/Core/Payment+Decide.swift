@@ -1,4 +1,5 @@
 public import Commerce
+import Messaging
 
 extension Payment {
     /// Decides what an input means. Total and pure; see ``PaymentPhase`` for the graph.
@@ -47,6 +48,11 @@ extension Payment {
             decision.replies = [.failed(reason: Reasons.captureRefused)]
             return decision
         case .cancel(let reason, let paymentID):
+            if Sabotage.isOn("payment-tombstone-missing") {
+                var decision = PaymentDecision(nil)
+                decision.replies = [.cancelled(refunded: nil)]
+                return decision
+            }
             // No money was ever asked for, so nothing happened that could be announced: the tombstone has no event.
             var decision = PaymentDecision(
                 Payment(orderID: orderID, paymentID: paymentID, charge: nil, phase: .cancelled, cancelReason: reason)
@@ -192,6 +198,7 @@ private struct Draft {
                 book(amount, .suspense)
                 beginRefund()
             case .failed, .voiding, .cancelled:
+                if Sabotage.isOn("late-charge-ignored") { break }
                 // Given up before, and landed after all: the order is over, so the money goes back.
                 payment.capture = name
                 announce(.captured, Reasons.late)
@@ -243,7 +250,9 @@ private struct Draft {
     private mutating func refundDone(_ amount: Money) {
         payment.refunded = true
         announce(.refunded, payment.cancelReason)
-        result.postings.append(.refund(amount, of: payment.captureAccount ?? .suspense))
+        if !Sabotage.isOn("refund-not-booked") {
+            result.postings.append(.refund(amount, of: payment.captureAccount ?? .suspense))
+        }
         finish()
     }
 
@@ -259,6 +268,7 @@ private struct Draft {
     }
 
     private mutating func beginVoid() {
+        if Sabotage.isOn("void-skipped") { return finish() }
         payment.phase = .voiding
         begin(.void)
     }

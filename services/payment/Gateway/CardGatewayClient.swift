@@ -1,4 +1,5 @@
 public import Commerce
+import Messaging
 public import PaymentCore
 
 /// Everything that a call to the gateway may need.
@@ -39,6 +40,22 @@ public struct GatewayCall: Sendable, Hashable {
         self.authorization = authorization
         self.capture = capture
         self.traceparent = traceparent
+    }
+}
+
+extension GatewayCall {
+    /// The same call under another key: the mistake that ``Sabotage`` can make.
+    func again(at now: Timestamp) -> GatewayCall {
+        GatewayCall(
+            key: key + "-\(now.millisecondsSinceEpoch)",
+            kind: kind,
+            orderID: orderID,
+            amount: amount,
+            card: card,
+            authorization: authorization,
+            capture: capture,
+            traceparent: traceparent
+        )
     }
 }
 

@@ -37,7 +37,7 @@ public final class GatewayGate: Sendable {
     }
 
     /// 0 closed, 1 half open, 2 open: for metrics.
-    var level: Int64 {
+    package var level: Int64 {
         breaker.withLock { breaker in
             switch breaker.state {
             case .closed: 0

@@ -62,16 +62,20 @@ public struct HTTPCardGateway: CardGatewayClient {
         }
         switch result {
         case .failure(let failure): return Self.answer(to: failure)
-        case .success(let reply):
-            // Only a 404 that names the reason is the gateway's word; a proxy's 404 is not.
-            if reply.status == 404, (try? StrictJSON.parse(reply.body))?["code"] == "unknown-operation" {
-                return .notFound
-            }
-            guard reply.status == 200, let answer = GatewayDocument(bytes: reply.body)?.answer(to: call) else {
-                return .unclear(note: "look-up answered \(reply.status)")
-            }
-            return answer
+        case .success(let reply): return Self.lookUpAnswer(to: reply, call)
         }
+    }
+
+    /// What the answer to a look-up says about the call.
+    package static func lookUpAnswer(to reply: HTTPReply, _ call: GatewayCall) -> GatewayAnswer {
+        // Only a 404 that names the reason is the gateway's word; a proxy's 404 is not.
+        if reply.status == 404, (try? StrictJSON.parse(reply.body))?["code"] == "unknown-operation" {
+            return .notFound
+        }
+        guard reply.status == 200, let answer = GatewayDocument(bytes: reply.body)?.answer(to: call) else {
+            return .unclear(note: "look-up answered \(reply.status)")
+        }
+        return answer
     }
 
     private func request(for call: GatewayCall) -> (path: String, body: JSONValue) {
@@ -97,11 +101,13 @@ public struct HTTPCardGateway: CardGatewayClient {
         return await TraceContext.$current.withValue(parent.child(), operation: operation)
     }
 
-    static func answer(to failure: HTTPFailure) -> GatewayAnswer {
+    /// What an exchange without an answer says.
+    package static func answer(to failure: HTTPFailure) -> GatewayAnswer {
         failure.wasNotSent ? .notSent(note: failure.code.rawValue) : .unclear(note: failure.code.rawValue)
     }
 
-    static func answer(to reply: HTTPReply, _ call: GatewayCall) -> GatewayAnswer {
+    /// What an answer says about the call.
+    package static func answer(to reply: HTTPReply, _ call: GatewayCall) -> GatewayAnswer {
         switch reply.status {
         case 200:
             // Unreadable, or about something else: it happened, but we do not know what. The look-up tells.

@@ -94,7 +94,7 @@ public final class IntentRunner: Sendable {
         } catch {
             // The row is as it was, so the item is due again at once: without a pause this would be a hot loop.
             observer.storeFailed(Failure(classifying: error))
-            try? await Task.sleep(for: failurePause)
+            await store.pause(for: failurePause)
         }
     }
 
@@ -126,6 +126,7 @@ public final class IntentRunner: Sendable {
     private func call(_ call: GatewayCall) async -> GatewayAnswer {
         let start = ContinuousClock.now
         Failpoints.reach("gateway-call.before-send", about: [call.orderID.text])
+        let call = Sabotage.isOn("new-key-per-call") ? call.again(at: clock.now()) : call
         let answer = await gateway.call(call)
         Failpoints.reach("gateway-call.after-answer", about: [call.orderID.text])
         observer.exchanged(call.kind.rawValue, answer, ContinuousClock.now - start)

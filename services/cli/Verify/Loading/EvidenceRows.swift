@@ -1,0 +1,20 @@
+package import GRDB
+
+/// Evidence out of an open database, for whoever has the databases at hand: the simulation.
+package enum EvidenceRows {
+    /// Adds what the database of a service has to tell.
+    package static func read(_ service: String, _ db: Database, into evidence: inout Evidence) throws {
+        var messaging = evidence.messaging ?? MessagingEvidence()
+        try MessagingQueries.read(service, db, into: &messaging)
+        switch service {
+        case "order":
+            try OrderQueries.effects(db, into: &messaging)
+            evidence.orders = try OrderQueries.read(db)
+        case "payment": evidence.payments = try PaymentQueries.read(db)
+        case "inventory": evidence.inventory = try InventoryQueries.read(db)
+        case "analytics": evidence.readModels = try ReadModelQueries.read(db)
+        default: break
+        }
+        evidence.messaging = messaging
+    }
+}

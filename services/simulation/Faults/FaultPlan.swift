@@ -1,0 +1,30 @@
+import Simulation
+
+/// Which faults a run may meet, and how often.
+public struct FaultPlan: Sendable {
+    /// Occurrences per 10,000 occasions.
+    public private(set) var rates: [FaultKind: Int] = [:]
+
+    /// Draws a plan: nothing at all in one seed of twenty, otherwise each kind with the same odds, which the seed draws too.
+    init(random: inout SeededRandom) {
+        let odds = random.chance(50) ? 0 : random.within(150...700)
+        for kind in FaultKind.allCases {
+            let isIn = random.chance(odds)
+            let range = kind.rates
+            // Most rates low, a few high: the square of an even draw.
+            let share = random.below(1000) * random.below(1000) / 1000
+            let rate = range.lowerBound + (range.upperBound - range.lowerBound) * share / 1000
+            if isIn { rates[kind] = rate }
+        }
+    }
+
+    /// The same plan without some kinds.
+    func without(_ kinds: Set<FaultKind>) -> FaultPlan {
+        var plan = self
+        for kind in kinds { plan.rates[kind] = nil }
+        return plan
+    }
+
+    /// The kinds in it.
+    public var kinds: [FaultKind] { FaultKind.allCases.filter { rates[$0] != nil } }
+}

@@ -1,0 +1,108 @@
+import AnalyticsService
+import DurableStore
+import Foundation
+import GRDB
+import InventoryService
+import Messaging
+import NotificationService
+import OrderService
+import PaymentService
+import Verification
+
+/// The disk of one machine: what survives the death of a process.
+final class SimulatedDisk: Sendable {
+    private let connection: DatabaseQueue
+
+    /// Makes a disk with the empty tables of a service.
+    init(for service: ServiceName) throws {
+        connection = try DatabaseQueue(configuration: Self.configuration)
+        try DiskTemplates.shared.of(service).backup(to: connection)
+    }
+
+    deinit { try? connection.close() }
+
+    /// Starts a process on the disk.
+    func open(
+        onStep: @escaping @Sendable (StoreStep) throws -> Void,
+        clock: any WallClock,
+        ids: any IDGenerator,
+        random: @escaping @Sendable () -> UInt64
+    ) -> DurableStore {
+        var configuration = DurableStoreConfiguration(path: nil, onStep: onStep)
+        configuration.pause = { _ in }
+        return DurableStore(simulatedOver: connection, configuration, clock: clock, ids: ids, random: random)
+    }
+
+    /// Adds what the service knows to the evidence.
+    func addEvidence(of service: ServiceName, to evidence: inout Evidence) throws {
+        var copy = evidence
+        try connection.read { db in try EvidenceRows.read(service.rawValue, db, into: &copy) }
+        evidence = copy
+    }
+
+    /// One number out of the tables.
+    func number(_ sql: String, _ arguments: [String] = []) throws -> Int64? {
+        try connection.read { db in
+            try Int64.fetchOne(db.cachedStatement(sql: sql), arguments: StatementArguments(arguments))
+        }
+    }
+
+    /// Rows of text columns; NULL is empty.
+    func rows(_ sql: String) throws -> [[String]] {
+        try connection.read { db in
+            try Row.fetchAll(db.cachedStatement(sql: sql)).map { row in
+                row.databaseValues.map { value in
+                    switch value.storage {
+                    case .null: ""
+                    case .int64(let number): String(number)
+                    case .double(let number): String(number)
+                    case .string(let text): text
+                    case .blob(let data): String(decoding: data, as: UTF8.self)
+                    }
+                }
+            }
+        }
+    }
+
+    static var configuration: GRDB.Configuration {
+        var configuration = GRDB.Configuration()
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA trusted_schema = OFF")
+            try db.execute(sql: "PRAGMA temp_store = MEMORY")
+        }
+        return configuration
+    }
+}
+
+/// Empty databases, migrated once per process; each world copies their pages.
+private final class DiskTemplates: Sendable {
+    static let shared = DiskTemplates()
+    private let templates: [ServiceName: Result<DatabaseQueue, any Error>]
+
+    private init() {
+        var templates: [ServiceName: Result<DatabaseQueue, any Error>] = [:]
+        for service in ServiceName.allCases {
+            templates[service] = Result {
+                let connection = try DatabaseQueue(configuration: SimulatedDisk.configuration)
+                try DurableStore.migrate(connection, service: Self.migrations(of: service))
+                return connection
+            }
+        }
+        self.templates = templates
+    }
+
+    func of(_ service: ServiceName) throws -> DatabaseQueue {
+        guard let template = templates[service] else { throw SimulationFault("There is no template for \(service).") }
+        return try template.get()
+    }
+
+    private static func migrations(of service: ServiceName) -> DatabaseMigrator {
+        switch service {
+        case .order: OrderService.migrations
+        case .payment: PaymentService.migrations
+        case .inventory: InventoryService.migrations
+        case .notification: NotificationService.migrations
+        case .analytics: AnalyticsService.migrations
+        }
+    }
+}
