@@ -12,6 +12,8 @@
 # Guards can be switched off in debug builds only; a release build has none of the branches. Writes docs/sabotage.md.
 #
 # exit: 0 every guard was noticed, 1 one was not, 2 wrong usage or no build
+
+# shellcheck disable=SC2016 # the back quotes are Markdown
 set -euo pipefail
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib/common.sh"
 cd "$root"

@@ -2,6 +2,7 @@ import Messaging
 import Testing
 import WaybillSimulation
 
+// One after the other: a guard that is switched off is off for the whole process.
 @Suite("Simulation: the whole system from one seed", .serialized)
 struct WorldTests {
     @Test("without faults every order ends, and nothing is violated")
@@ -38,11 +39,8 @@ struct WorldTests {
         #expect(summary.failures.isEmpty)
         #expect(Set(summary.missed).isDisjoint(with: summary.situations.keys))
     }
-}
 
-#if DEBUG
-@Suite("Simulation: a missing guard is noticed, and the run shortened", .serialized)
-struct SabotageTests {
+    #if DEBUG
     @Test("a relay that marks before it publishes is caught, and the failing run gets smaller")
     func markBeforePublish() async throws {
         Sabotage.active = "mark-before-publish"
@@ -54,5 +52,5 @@ struct SabotageTests {
         #expect(short.limitedTo.count <= failed.orders)
         #expect(short.arguments.hasPrefix("--seed \(failed.seed) --orders 8"))
     }
+    #endif
 }
-#endif

@@ -14,6 +14,7 @@ public enum Situation: String, Sendable, CaseIterable, Comparable {
     case deadPayload = "dead letter: unreadable payload"
     case deadUnknownType = "dead letter: unknown type"
     case deadReused = "dead letter: id used for another content"
+    case parkedKey = "an event that failed parked its key"
     case refusedMessage = "a message was refused and recorded"
     case publishedAgain = "a message was published again after its confirm was lost"
     case returned = "a message was returned because its queue was gone"

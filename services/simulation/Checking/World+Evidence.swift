@@ -162,6 +162,18 @@ extension World {
     }
 
     private func checkOrders() {
+        // I1, the other way round: what the inbox calls handled has left its entry in the journal.
+        let lost = attempt {
+            try node(.order).disk.rows(
+                """
+                SELECT message_id, type FROM inbox WHERE consumer = 'order.inbox' AND outcome <> 'refused' AND message_id
+                    NOT IN (SELECT message_id FROM order_inputs WHERE message_id IS NOT NULL)
+                """
+            )
+        }
+        for row in lost ?? [] {
+            violate("I1", "order.inbox: message \(row[0]) (\(row[1])) is in the inbox and had no effect")
+        }
         let rows = attempt { try node(.order).disk.rows("SELECT id FROM orders WHERE status = 'needsOperator'") } ?? []
         for row in rows { violate("G4", "order \(row[0]) was left to a person, and no fault was beyond repair") }
         let parked = ServiceName.allCases.map { name in

@@ -40,6 +40,7 @@ public enum FaultKind: String, Sendable, CaseIterable {
     case logOutage = "log-outage"
     case offsetsRewound = "offsets-rewound"
     case slowReader = "slow-reader"
+    case eventHandlerFails = "event-handler-fails"
 
     // The card gateway
     case gatewayUnreachable = "gateway-unreachable"
@@ -81,13 +82,15 @@ public enum FaultKind: String, Sendable, CaseIterable {
         case .publishRefused, .publishLost, .confirmLost, .publishDelayed: 100...2000
         case .messageDuplicated, .messageReordered, .acknowledgementLost: 100...2500
         case .handlerFails: 50...600
+        case .eventHandlerFails: 10...300
         case .slowConsumer, .slowReader: 500...5000
-        case .queueDeleted, .queueWiped, .brokerRestart, .brokerOutage, .connectionBlocked: 2...30
+        case .queueWiped: 2...80
+        case .queueDeleted, .brokerRestart, .brokerOutage, .connectionBlocked: 2...30
         case .staleMessage: 20...200
         case .poisonMessage, .messageIDReused: 5...60
         case .killIdle, .freezeTakeover: 2...30
         case .killAll: 1...8
-        case .crashBeforeBegin, .crashAfterUnit, .crashBeforeCommit, .crashAfterCommit, .diskFull: 5...60
+        case .crashBeforeBegin, .crashAfterUnit, .crashBeforeCommit, .crashAfterCommit, .diskFull: 5...120
         case .crashAfterPublish, .crashBeforeAcknowledgement: 20...300
         case .crashDuringCall, .crashAfterAnswer, .crashDuringWebhook: 50...500
         case .appendRefused, .appendConfirmLost: 100...2000
@@ -101,7 +104,7 @@ public enum FaultKind: String, Sendable, CaseIterable {
         case .callbackEarly: 500...4000
         case .callbackForged, .callbackMismatched: 5...80
         case .clockForward, .clockBackward: 2...30
-        case .timeLeap: 1...12
+        case .timeLeap: 2...40
         case .receiverError, .receiverTimeout, .receiverAnswerLost: 200...4000
         case .receiverGone: 20...300
         case .receiverBusy: 50...800

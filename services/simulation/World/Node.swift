@@ -62,11 +62,13 @@ final class Instance: @unchecked Sendable {
     /// What follows topics.
     final class Reader: @unchecked Sendable {
         let processor: EventProcessor
+        let parked: ParkedRecordRunner
         /// Lanes of the log, with the next offset of each.
         var positions: [(lane: Int, next: Int64)]
 
         init(_ processor: EventProcessor, _ positions: [(lane: Int, next: Int64)]) {
             self.processor = processor
+            parked = ParkedRecordRunner(processor)
             self.positions = positions
         }
     }
@@ -249,8 +251,7 @@ extension World {
         let processor = EventProcessor(
             store: instance.store,
             consumer: handler.consumer,
-            handler: handler,
-            limits: EventProcessor.Limits(triesInPlace: 1)
+            handler: UnreliableHandler(inner: handler) { [unowned self] in self.hit(.eventHandlerFails) }
         ) { [unowned self] observation in self.processed(observation) }
         instance.readers.append(Instance.Reader(processor, positions))
     }

@@ -61,8 +61,10 @@ extension World {
         let outcomes = batch.map { message -> PublishOutcome in
             if hit(.publishRefused) || hit(.publishLost) { return .failed(.simulatedConnectionLoss) }
             let delay = hit(.publishDelayed) ? Int64(random.within(10...8000)) : 0
-            guard broker.publish(message, at: time.now, delay: delay) || Sabotage.isOn("unroutable-is-confirmed") else {
+            guard broker.publish(message, at: time.now, delay: delay) else {
                 reach(.returned)
+                // Without `mandatory` a broker confirms what it drops.
+                if Sabotage.isOn("unroutable-is-confirmed") { return .confirmed }
                 return .failed(Failure(.retryable, code: "unroutable", "No queue takes the message."))
             }
             arrived(message)
@@ -294,7 +296,15 @@ extension World {
         case .handled, .noOperation:
             if let id = observation.messageID, messages.failedOnce.contains(id) { reach(.retrySucceeded) }
         case .refused: reach(.refusedMessage)
-        case .deadLettered, .givenBack, .stopped: break
+        case .parked: reach(.parkedKey)
+        case .deadLettered:
+            if case .record = observation.source {
+                violate(
+                    "D1",
+                    "\(observation.consumer): an innocent record is a dead letter: \(observation.failure?.code ?? "")"
+                )
+            }
+        case .givenBack, .stopped: break
         }
     }
 

@@ -125,7 +125,7 @@ extension World {
         guard handled.flatMap({ $0 }) == 1 else { return }
         copy.envelope.body += Array(" ".utf8)
         if messages.poison.contains(where: { $0.inbox == queue && $0.body == copy.envelope.body }) { return }
-        _ = broker.publish(copy, at: time.now)
+        guard broker.publish(copy, at: time.now) else { return }
         messages.poison.append((queue, copy.envelope.body))
     }
 

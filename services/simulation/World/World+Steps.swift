@@ -134,21 +134,26 @@ extension World {
     private func timer(of node: Node) -> Timestamp? {
         if node.hasFreshRows {
             node.hasFreshRows = false
-            let sql: String? =
+            let sql =
                 switch node.name {
-                case .order, .inventory: "SELECT min(retry_at) FROM deadlines"
+                case .inventory: "SELECT min(retry_at) FROM deadlines"
+                case .order:
+                    """
+                    SELECT min(due) FROM (SELECT min(retry_at) AS due FROM deadlines
+                        UNION ALL SELECT min(next_attempt_at) FROM parked_records)
+                    """
                 case .payment: "SELECT min(due_at) FROM intents"
                 case .notification:
                     """
-                    SELECT min(max(d.next_attempt_at, coalesce(e.hold_until, 0), coalesce(e.breaker_until, 0)))
-                    FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id
-                    WHERE d.state = 'pending' AND e.state = 'enabled'
+                    SELECT min(due) FROM (
+                        SELECT min(max(d.next_attempt_at, coalesce(e.hold_until, 0), coalesce(e.breaker_until, 0))) AS due
+                        FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id
+                        WHERE d.state = 'pending' AND e.state = 'enabled'
+                        UNION ALL SELECT min(next_attempt_at) FROM parked_records)
                     """
-                case .analytics: nil
+                case .analytics: "SELECT min(next_attempt_at) FROM parked_records"
                 }
-            let due = sql.flatMap { sql in
-                attempt { try node.disk.number(sql) } ?? nil
-            }
+            let due = attempt { try node.disk.number(sql) } ?? nil
             node.nextTimer = due.map(Timestamp.init(millisecondsSinceEpoch:))
         }
         guard let due = node.nextTimer?.advanced(byMilliseconds: -node.clock.skewMilliseconds) else { return nil }
@@ -165,6 +170,9 @@ extension World {
             if let deadlines = instance.deadlines { try await deadlines.fireDue() }
             if let intents = instance.intents { try await intents.performDue() }
             if let webhooks = instance.webhooks { try await webhooks.performDue() }
+            for reader in instance.readers {
+                while try await reader.parked.retryNext() {}
+            }
         } catch {
             storeFailed(node, error)
         }
@@ -226,6 +234,11 @@ extension World {
                 """
             ),
         ]
+        for name in [ServiceName.order, .notification, .analytics] {
+            if attempt({ try node(name).disk.number("SELECT count(*) FROM parked_records") }).flatMap({ $0 }) != 0 {
+                return false
+            }
+        }
         for (name, sql) in counts {
             if attempt({ try node(name).disk.number(sql) }).flatMap({ $0 }) != 0 { return false }
         }
