@@ -328,7 +328,7 @@ let testTargets: [Target] = [
     ),
     tests("AnalyticsCore", ["AnalyticsCore", "Commerce", "Messaging"]),
     tests("Simulation", ["Simulation", "Messaging"]),
-    tests("WaybillSimulation", ["WaybillSimulation", "Messaging"]),
+    tests("WaybillSimulation", ["WaybillSimulation"]),
 ]
 
 let package = Package(
