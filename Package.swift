@@ -208,16 +208,18 @@ let serviceTargets: [Target] = [
         exclude: ["README.md"],
         swiftSettings: strict
     ),
+    .target(name: "Doctor", path: "services/cli/Doctor", swiftSettings: strict),
     .executableTarget(
         name: "waybill",
         dependencies: [
-            "WaybillSimulation", "Verification", "Commerce", "Messaging", "StrictJSON", "HTTPKit", "Kafka", "Webhooks",
+            "WaybillSimulation", "Verification", "Doctor", "Commerce", "Messaging", "StrictJSON", "HTTPKit", "Kafka",
+            "Webhooks",
             "Telemetry",
             hummingbird, httpTypes, lifecycle, unixSignals, argumentParser, histogram,
             logging,
         ],
         path: "services/cli",
-        exclude: ["Verify"],
+        exclude: ["Verify", "Doctor"],
         swiftSettings: strict
     ),
     .executableTarget(
@@ -326,6 +328,7 @@ let testTargets: [Target] = [
             "DurableStore", "KitTestSupport", grdb, logging,
         ]
     ),
+    tests("Doctor", ["Doctor"]),
     tests("AnalyticsCore", ["AnalyticsCore", "Commerce", "Messaging"]),
     tests("Simulation", ["Simulation", "Messaging"]),
     tests("WaybillSimulation", ["WaybillSimulation"]),

@@ -279,7 +279,7 @@ end_to_end_tests() {
 }
 
 began=$SECONDS
-needed=("${build_packages[@]}" rabbitmq-server kcat sqlite3 curl jq shellcheck)
+needed=("${build_packages[@]}" rabbitmq-server kcat sqlite3 curl jq shellcheck strace)
 ensure_packages "${needed[@]}"
 ensure_swift
 

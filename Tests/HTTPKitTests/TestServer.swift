@@ -43,7 +43,7 @@ func withServer<T: Sendable>(
 
 extension HTTPReply {
     /// The body as JSON; `null` when it is none.
-    var json: JSONValue { (try? StrictJSON.parse(body)) ?? nil }
+    var json: JSONValue { (try? StrictJSON.parse(body)) ?? .null }
 }
 
 /// Says nothing.

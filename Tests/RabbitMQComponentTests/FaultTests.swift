@@ -138,6 +138,32 @@ struct FaultTests {
         }
     }
 
+    /// The broker keeps what it must dead-letter until the queue for it is there again (D2).
+    @Test func rejectedMessagesWaitWhileTheirDeadLetterQueueIsMissing() async throws {
+        try await withNode { node in
+            // How often the broker tries again; three minutes by default.
+            try node.control("eval", "application:set_env(rabbit, dead_letter_worker_publisher_confirm_timeout, 500).")
+            let fixture = try Fixture("headless.inbox", url: try node.url)
+            let publisher = fixture.publisher()
+            let consumer = fixture.consumer()
+            try await running([publisher.run, consumer.run]) {
+                #expect(await publisher.publish((0..<20).map { fixture.message($0) }).areAllConfirmed)
+                var held: [RabbitMQDelivery] = []
+                while held.count < 20 { held += try await consumer.nextBatch(max: 20) }
+                try await fixture.administration.delete(queue: fixture.names.dead)
+                #expect(await consumer.settle(held.map { .reject($0) }) == held.map { _ in .settled })
+                // They are handled no more, and not gone: good ones still pass.
+                #expect(await publisher.publish([fixture.message(99)]) == [.confirmed])
+                let good = try await within(.seconds(20)) { try await consumer.nextBatch(max: 1) }
+                #expect(good.map(\.properties.messageID) == ["99"])
+                await consumer.settle(good.map { .ack($0) })
+                #expect(try await fixture.depth(fixture.names.dead) == nil)
+                try await fixture.administration.declare(fixture.topology)
+                try await eventually(.seconds(60)) { try await fixture.depth(fixture.names.dead) == 20 }
+            }
+        }
+    }
+
     @Test func nothingConfirmedIsLostWhenTheBrokerIsKilled() async throws {
         try await withNode { node in
             let fixture = try Fixture("crash.inbox", url: try node.url)

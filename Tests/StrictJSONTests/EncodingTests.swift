@@ -88,7 +88,7 @@ struct EncodingTests {
 
     @Test("values keep their order when asked, and fields of type JSONValue go through whole")
     func values() throws {
-        let value: JSONValue = ["b": 1, "a": [nil, true, "x"], "c": ["z": 1, "y": 2]]
+        let value: JSONValue = ["b": 1, "a": [.null, true, "x"], "c": ["z": 1, "y": 2]]
         #expect(
             String(decoding: StrictJSON.encode(value), as: UTF8.self)
                 == #"{"a":[null,true,"x"],"b":1,"c":{"y":2,"z":1}}"#
@@ -101,7 +101,7 @@ struct EncodingTests {
             var payload: JSONValue
             var more: [JSONValue]
         }
-        let holder = Holder(payload: ["a": 1], more: [nil, "x", [1]])
+        let holder = Holder(payload: ["a": 1], more: [.null, "x", [1]])
         let bytes = try StrictJSON.encode(holder)
         #expect(String(decoding: bytes, as: UTF8.self) == #"{"more":[null,"x",[1]],"payload":{"a":1}}"#)
         #expect(try StrictJSON.decode(Holder.self, from: bytes, unknownFields: .reject) == holder)

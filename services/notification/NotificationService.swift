@@ -134,6 +134,7 @@ public struct NotificationService: HostedService {
             ClosureService("webhooks") { try await dispatcher.run() },
         ]
         parts.publicRoutes = { ConsentRoutes(handshakes: handshakes).add(to: $0) }
+        parts.letterReturns = ["http": DeliveryReturn(administration: routes.administration)]
         parts.operatorRoutes = { routes.add(to: $0) }
         return parts
     }

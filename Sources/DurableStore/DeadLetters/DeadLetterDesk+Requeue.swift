@@ -7,6 +7,10 @@ extension DeadLetterDesk {
     public func rehearse(_ id: String) async throws -> DeadLetterResult {
         try await store.rehearse { transaction in
             guard let letter = try DeadLetterTable.find(id, in: transaction.db) else { return .unknown }
+            if returns[letter.transport] != nil {
+                // Nobody can try what somebody else's server will answer.
+                return letter.state == .held ? DeadLetterResult(.sent) : notHeld(letter)
+            }
             let envelope: Envelope
             switch sendable(letter, at: transaction.now) {
             case .failure(let refusal): return refusal.result
@@ -58,6 +62,10 @@ extension DeadLetterDesk {
         in transaction: Transaction
     ) throws -> DeadLetterResult {
         guard let letter = try DeadLetterTable.find(id, in: transaction.db) else { return .unknown }
+        if let back = returns[letter.transport] {
+            let result = try give(letter, to: back, actor, in: transaction)
+            return try journal(.requeue, id, job: job, actor, result, in: transaction)
+        }
         let result =
             switch sendable(letter, at: transaction.now) {
             case .failure(let refusal): refusal.result
@@ -72,11 +80,7 @@ extension DeadLetterDesk {
 
     /// The message of a letter that may be sent again now.
     private func sendable(_ letter: DeadLetter, at now: Timestamp) -> Result<Envelope, Refusal> {
-        guard letter.state == .held else {
-            return .failure(
-                Refusal(result: .impossible("not-held", "The letter is \(letter.state.rawValue), not held."))
-            )
-        }
+        guard letter.state == .held else { return .failure(Refusal(result: notHeld(letter))) }
         guard letter.transport != "http", let envelope = try? EnvelopeHeaders.decode(letter.headers, body: letter.body)
         else {
             return .failure(
@@ -101,6 +105,30 @@ extension DeadLetterDesk {
             )
         }
         return .success(envelope)
+    }
+
+    /// Hands a letter back to whoever it came from. What comes of it is theirs to tell: if it fails again, the same letter is
+    /// held again.
+    private func give(
+        _ letter: DeadLetter,
+        to back: any DeadLetterReturn,
+        _ actor: DeadLetterActor,
+        in transaction: Transaction
+    ) throws -> DeadLetterResult {
+        guard letter.state == .held else { return notHeld(letter) }
+        do {
+            try transaction.savepoint {
+                try mark(letter, actor, in: transaction)
+                try back.sendBack(letter, in: transaction)
+            }
+            return DeadLetterResult(.done)
+        } catch let failure as Failure where failure.failureClass == .permanent {
+            return .impossible(failure.code, failure.description)
+        }
+    }
+
+    private func notHeld(_ letter: DeadLetter) -> DeadLetterResult {
+        .impossible("not-held", "The letter is \(letter.state.rawValue), not held.")
     }
 
     private func send(

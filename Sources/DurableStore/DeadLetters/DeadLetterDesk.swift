@@ -11,6 +11,7 @@ public import Messaging
 public struct DeadLetterDesk: Sendable {
     let store: DurableStore
     let handlers: [String: any MessageHandler]
+    let returns: [String: any DeadLetterReturn]
     let requeueWindow: Duration
     let wake = WakeSignal()
 
@@ -19,15 +20,18 @@ public struct DeadLetterDesk: Sendable {
     /// - Parameters:
     ///   - handlers: by the inbox or consumer in which letters failed. Without its handler a letter from the event log
     ///     cannot be requeued, and none can be rehearsed or edited.
+    ///   - returns: by the transport of letters that came from elsewhere: `http`.
     ///   - requeueWindow: how long after its failure a letter may be sent back under its own id: no longer than consumers
     ///     remember ids, see ``MessageLifetimes``. Later it can be edited, which gives it a new one.
     public init(
         store: DurableStore,
         handlers: [String: any MessageHandler] = [:],
+        returns: [String: any DeadLetterReturn] = [:],
         requeueWindow: Duration = MessageLifetimes.standard.requeueWindow
     ) {
         self.store = store
         self.handlers = handlers
+        self.returns = returns
         self.requeueWindow = requeueWindow
     }
 
@@ -186,7 +190,10 @@ public struct DeadLetterDesk: Sendable {
         if let contentType { envelope.contentType = contentType }
         let trial = try rehearse(envelope, letter, handler, in: transaction)
         if trial.kind == .failed, trial.failureClass == .poison {
-            return .impossible("edit-invalid", "The handler would not understand it: \(trial.result.sentence ?? "").")
+            return .impossible(
+                "edit-invalid",
+                "The handler would not understand it: \(trial.result.sentence ?? "it does not say why.")"
+            )
         }
         let copy = DeadLetter(editing: letter, id: transaction.newID(), envelope: envelope, now: transaction.now)
         try DeadLetterTable.insert(copy, in: transaction.db)

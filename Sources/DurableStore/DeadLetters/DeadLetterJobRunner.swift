@@ -111,7 +111,8 @@ public struct DeadLetterJobRunner: Sendable {
             let counted = outcomes.filter { $0.key != .impossible && $0.key != .unknown }.values.reduce(0, +)
             if counted > 0, (failed + open) * 100 > counted * job.pace.failurePercent {
                 let detail =
-                    "of \(counted) letters of batch \(job.batch) \(failed) failed again and \(open) did not end in time"
+                    "batch \(job.batch): of \(counted) \(counted == 1 ? "letter" : "letters"), \(failed) failed again "
+                    + "and \(open) did not end in time"
                 try end(job, .stopped, .stopJob, detail, in: transaction)
                 return .again
             }

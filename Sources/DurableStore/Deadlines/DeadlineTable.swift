@@ -41,6 +41,26 @@ enum DeadlineTable {
         }
     }
 
+    static func overdue(at time: Timestamp, limit: Int, in db: Database) throws -> [OverdueDeadline] {
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT name, subject, due_at, failures, retry_at, last_error FROM deadlines WHERE due_at <= ?
+                ORDER BY due_at LIMIT ?
+                """,
+            arguments: [time.millisecondsSinceEpoch, limit]
+        ).map { row in
+            OverdueDeadline(
+                name: row[0],
+                subject: row[1],
+                dueAt: Timestamp(millisecondsSinceEpoch: row[2]),
+                failures: row[3],
+                retryAt: Timestamp(millisecondsSinceEpoch: row[4]),
+                lastError: row[5]
+            )
+        }
+    }
+
     static func next(in db: Database) throws -> Timestamp? {
         try Int64.fetchOne(db.cachedStatement(sql: "SELECT min(retry_at) FROM deadlines"))
             .map(Timestamp.init(millisecondsSinceEpoch:))

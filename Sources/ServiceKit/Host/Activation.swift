@@ -75,6 +75,7 @@ struct Activation<Hosted: HostedService>: Service {
         let desk = DeadLetterDesk(
             store: store,
             handlers: Self.handlers(of: parts),
+            returns: parts.letterReturns,
             requeueWindow: configuration.lifetimes.requeueWindow
         )
         let letters = DeadLetterRetention(desk: desk, retention: configuration.lifetimes.decidedRetention)
@@ -128,6 +129,7 @@ struct Activation<Hosted: HostedService>: Service {
         )
         OutboxRoutes(store: store).add(to: operatorRouter)
         DeadLetterRoutes(desk: desk, store: store).add(to: operatorRouter)
+        DeadlineRoutes(store: store).add(to: operatorRouter)
         parts.operatorRoutes(operatorRouter)
         return [
             makeListener(

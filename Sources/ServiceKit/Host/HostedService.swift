@@ -69,6 +69,8 @@ public struct ServiceParts: Sendable {
     public var publishes: Set<Transport> = []
     /// Topics that it writes or reads and creates when they are missing.
     public var topics: [KafkaNewTopic] = []
+    /// Sends dead letters back that came neither from the inbox nor from a topic, by their transport.
+    public var letterReturns: [String: any DeadLetterReturn] = [:]
     /// What a deadline does, in the unit that removes it; `nil` for a service without deadlines.
     public var deadlines: (@Sendable (_ name: String, _ subject: String, Transaction) throws -> Void)?
     /// Further long-running parts, started in this order and stopped in reverse.

@@ -3,6 +3,14 @@ import GRDB
 import Messaging
 import StrictJSON
 
+/// Headers of a delivery's dead letter that say which delivery it was.
+public enum WebhookDeliveryHeaders {
+    /// The delivery's id.
+    public static let delivery = "x-waybill-delivery"
+    /// The endpoint's id.
+    public static let endpoint = "x-waybill-endpoint"
+}
+
 /// Writes deliveries that were given up into the one table of dead letters of the store.
 struct WebhookDeadLetters {
     let db: Database
@@ -22,7 +30,8 @@ struct WebhookDeadLetters {
     ) throws {
         let headers = JSONValue.array([
             .array(["webhook-id", .string(message.id)]), .array(["content-type", .string(WebhookEvent.contentType)]),
-            .array(["x-waybill-delivery", .string(delivery.id)]), .array(["x-waybill-endpoint", .string(endpoint.id)]),
+            .array([.string(WebhookDeliveryHeaders.delivery), .string(delivery.id)]),
+            .array([.string(WebhookDeliveryHeaders.endpoint), .string(endpoint.id)]),
         ])
         try db.cachedStatement(
             sql: """

@@ -53,8 +53,28 @@ public struct InventoryRoutes: Sendable {
         }
     }
 
-    /// Adds `PUT /operator/catalog/{sku}` and `PUT /operator/stock/{sku}`.
+    /// Adds `GET /operator/reservations/held`, `PUT /operator/catalog/{sku}` and `PUT /operator/stock/{sku}`.
     public func addOperator(to router: Router<APIContext>) {
+        router.get("/operator/reservations/held") { request, _ in
+            let limit = request.uri.queryParameters["limit"].map { Int($0) } ?? Self.maximumPage
+            guard let limit, (1...Self.maximumPage).contains(limit) else {
+                throw Problem.badRequest("limit-invalid", "The limit is a whole number from 1 to \(Self.maximumPage).")
+            }
+            let now = store.clock.now()
+            let held = try await store.read { db in try ReservationStore(db: db).held(limit: limit) }
+            return JSONResponse.make(
+                .object([
+                    "items": .array(
+                        held.map { order, since in
+                            .object([
+                                "orderID": .string(order), "heldSince": .string(since.description),
+                                "heldMs": .integer(now.milliseconds(since: since)),
+                            ])
+                        }
+                    )
+                ])
+            )
+        }
         router.put("/operator/catalog/{sku}") { request, context in
             let sku = try sku(context)
             let body = try await JSONRequest.read(ArticleBody.self, from: request)

@@ -23,6 +23,16 @@ struct ReservationStore {
         )
     }
 
+    /// Orders for which stock is held, by rising id: the oldest first, since identifiers rise with time.
+    func held(limit: Int) throws -> [(order: String, since: Timestamp)] {
+        try Row.fetchAll(
+            db.cachedStatement(
+                sql: "SELECT order_id, updated_at FROM reservations WHERE status = 'held' ORDER BY order_id LIMIT ?"
+            ),
+            arguments: [limit]
+        ).map { ($0[0], Timestamp(millisecondsSinceEpoch: $0[1])) }
+    }
+
     func levels(of items: [OrderedItem]) throws -> [SKU: StockLevel] {
         let statement = try db.cachedStatement(sql: "SELECT on_hand, reserved FROM stock WHERE sku = ?")
         var levels: [SKU: StockLevel] = [:]

@@ -3,7 +3,8 @@ public import HTTPKit
 public import Hummingbird
 import PaymentCore
 
-/// What operators read: `GET /operator/payments/{orderID}` and `GET /operator/payments?state=&limit=`.
+/// What operators read: `GET /operator/payments/{orderID}`, `GET /operator/payments?state=&limit=` and
+/// `GET /operator/intents/open?limit=`.
 public struct OperatorRoutes: Sendable {
     private let queries: PaymentQueries
 
@@ -32,17 +33,18 @@ public struct OperatorRoutes: Sendable {
                 }
                 phase = known
             }
-            var limit = 50
-            if let text = parameters.get("limit") {
-                guard let number = Int(text), (1...PaymentQueries.maximumLimit).contains(number) else {
-                    throw Problem.unprocessable(
-                        "invalid-limit",
-                        "limit must be from 1 to \(PaymentQueries.maximumLimit)."
-                    )
-                }
-                limit = number
-            }
-            return JSONResponse.make(try await queries.payments(phase: phase, limit: limit))
+            return JSONResponse.make(try await queries.payments(phase: phase, limit: try Self.limit(request)))
         }
+        router.get("/operator/intents/open") { request, _ in
+            JSONResponse.make(try await queries.openIntents(limit: try Self.limit(request)))
+        }
+    }
+
+    private static func limit(_ request: Request) throws(Problem) -> Int {
+        guard let text = request.uri.queryParameters.get("limit") else { return 50 }
+        guard let number = Int(text), (1...PaymentQueries.maximumLimit).contains(number) else {
+            throw Problem.unprocessable("invalid-limit", "limit must be from 1 to \(PaymentQueries.maximumLimit).")
+        }
+        return number
     }
 }

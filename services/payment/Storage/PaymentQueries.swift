@@ -96,6 +96,33 @@ public struct PaymentQueries: Sendable {
         }
     }
 
+    /// Moves of money whose outcome is not known, those first that have been open longest. Abandoned ones are not among
+    /// them: what became of those was decided, and they are only watched.
+    public func openIntents(limit: Int) async throws -> JSONValue {
+        let limit = min(max(1, limit), Self.maximumLimit)
+        let now = store.clock.now()
+        return try await store.read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT key, order_id, kind, state, tries, note, created_at FROM intents
+                    WHERE state IN ('prepared', 'calling', 'unknown') ORDER BY created_at LIMIT ?
+                    """,
+                arguments: [limit]
+            )
+            let intents = rows.map { row in
+                let created = Timestamp(millisecondsSinceEpoch: row["created_at"])
+                return Self.object([
+                    ("key", Self.text(row["key"])), ("orderID", Self.text(row["order_id"])),
+                    ("kind", Self.text(row["kind"])), ("state", Self.text(row["state"])),
+                    ("tries", Self.integer(row["tries"])), ("note", Self.text(row["note"])),
+                    ("createdAt", .string(created.description)), ("openMs", .integer(now.milliseconds(since: created))),
+                ])
+            }
+            return ["intents": .array(intents)]
+        }
+    }
+
     /// How many payments are in each phase in which something is under way, and how many intents wait in each state.
     func openCounts() async throws -> (phases: [PaymentPhase: Int64], intents: [IntentState: Int64], abandoned: Int64) {
         try await store.read { db in

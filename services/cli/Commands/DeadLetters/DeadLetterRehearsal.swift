@@ -42,7 +42,10 @@ enum DeadLetterRehearsal {
             var table = Table([.text("SERVICE"), .text("ID"), .text("WOULD"), .text("BECAUSE")])
             for line in lines {
                 let result = line["result"]?.shown ?? ""
-                let why = [line["code"]?.stringValue, line["sentence"]?.stringValue].compactMap { $0 }
+                let (code, sentence) = (line["code"]?.stringValue, line["sentence"]?.stringValue)
+                // Sentences about JSON begin with their code already.
+                let isRepeated = code.map { sentence?.hasPrefix($0) ?? false } ?? false
+                let why = [isRepeated ? nil : code, sentence].compactMap { $0 }
                 table.add([
                     .init(line["service"]?.shown ?? ""), .init(line["id"]?.shown ?? ""),
                     .init(phrase(result), DeadLetterOutput.color(ofResult: result)),
@@ -60,6 +63,7 @@ enum DeadLetterRehearsal {
         case "handled": "succeed"
         case "noop": "succeed, nothing to change"
         case "duplicate": "be a duplicate"
+        case "sent": "be sent again"
         case "refused": "be refused by a rule"
         case "failed": "fail again"
         default: "not be possible"
