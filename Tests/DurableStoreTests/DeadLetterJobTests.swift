@@ -53,7 +53,7 @@ import Testing
         var seq: Int64 = 0
         let ended = try await finish(fixture, job) { _ in seq = try await fixture.deliver(after: seq) }
         #expect(ended.state == .stopped && ended.outcomes == [.failed: 1] && ended.waiting == 29)
-        #expect(ended.detail == "of 1 letters of batch 1 1 failed again and 0 did not end in time")
+        #expect(ended.detail == "batch 1: of 1 letter, 1 failed again and 0 did not end in time")
         let letters = try await fixture.store.deadLetters()
         #expect(letters.count == 30)
         #expect(letters.filter { $0.previousID != nil }.count == 1)
