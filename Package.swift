@@ -139,6 +139,7 @@ let kitTargets: [Target] = [
         ]
     ),
     kit("Supervision"),
+    kit("FaultProxy", [nioCore, nioPosix]),
     kit("KitTestSupport", ["Messaging"]),
     kit("Simulation", ["Messaging"]),
     kit(
@@ -222,6 +223,16 @@ let serviceTargets: [Target] = [
         exclude: ["Verify", "Doctor"],
         swiftSettings: strict
     ),
+    .target(
+        name: "Chaos",
+        dependencies: [
+            "FaultProxy", "HTTPKit", "Kafka", "StrictJSON", argumentParser, crypto, logging, nioCore, nioPosix, nioHTTP1,
+        ],
+        path: "services/chaos",
+        exclude: ["Main", "README.md"],
+        swiftSettings: strict
+    ),
+    main("waybill-chaos", "chaos", ["Chaos"]),
     .executableTarget(
         name: "waybill-supervisor",
         dependencies: ["Supervision"],
@@ -269,6 +280,8 @@ let testTargets: [Target] = [
         ]
     ),
     tests("Supervision", ["Supervision", "waybill-supervisor"]),
+    tests("FaultProxy", ["FaultProxy", nioCore, nioPosix]),
+    tests("Chaos", ["Chaos"]),
     tests("Commerce", ["Commerce", "Messaging"]),
     tests("OrderCore", ["OrderCore", "Commerce", "Messaging"]),
     tests(

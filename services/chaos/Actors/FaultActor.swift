@@ -1,0 +1,365 @@
+import FaultProxy
+import Foundation
+import Glibc
+import HTTPKit
+import Kafka
+import Logging
+import StrictJSON
+
+/// What an injected fault left behind.
+struct Injected: Sendable {
+    /// What was done, in a few words.
+    var note: String
+    /// Something that a promise forbids, seen by the injector itself.
+    var violation: String?
+    /// Processes that are about to end: nothing counts as ready again before they have.
+    var ending: [ProcessHandle]
+    /// Takes the fault away; nothing to do after a blow.
+    var heal: @Sendable () async -> Void
+
+    init(
+        _ note: String,
+        violation: String? = nil,
+        ending: [ProcessHandle] = [],
+        heal: @escaping @Sendable () async -> Void = {}
+    ) {
+        self.note = note
+        self.violation = violation
+        self.ending = ending
+        self.heal = heal
+    }
+}
+
+/// Carries faults out on the running installation, and takes them away. One method for each group of kinds.
+struct FaultActor: Sendable {
+    let installation: Installation
+    let routes: Routes
+    let subscribers: SubscriberServer
+    let messages: MessageArchive
+    /// Starts a burst of orders; see ``LoadDriver``.
+    let burst: @Sendable (_ rate: Int, _ orders: Int) async -> Void
+    /// The folder of the disks that can be made full, by service.
+    let disks: [String: String]
+
+    /// Does what is planned.
+    /// - Throws: ``FaultRefusal`` when it cannot be done just now.
+    func inject(_ fault: PlannedFault) async throws(FaultRefusal) -> Injected {
+        var random = ChaosRandom(seed: fault.seed)
+        switch fault.kind {
+        case .killActive, .killStandby, .killBoth, .terminateActive, .terminateStandby, .freezeActive, .freezeStandby,
+            .slowConsumer, .exhaustDescriptors:
+            return try await strikeInstance(fault)
+        case .fillDisk:
+            return try await fillDisk(of: fault.target)
+        case .killGateway, .killEventLog, .killRabbitMQ:
+            return try strike([fault.target + "-1"], SIGKILL)
+        case .terminateGateway, .terminateEventLog, .restartRabbitMQ:
+            return try strike([fault.target + "-1"], SIGTERM)
+        case .freezeGateway, .freezeEventLog, .freezeRabbitMQ:
+            return try freeze(fault.target + "-1")
+        case .blockPublishers:
+            return try await blockPublishers()
+        case .closeConnections:
+            return Injected("\(try await management().closeConnections()) connections")
+        case .deleteQueue:
+            try await management().deleteQueue(fault.target)
+            return Injected(fault.target)
+        case .latency, .bandwidth, .stall, .blackhole, .oneWayCut, .resetConnections, .refuseConnections, .flappingLink,
+            .slicedBytes, .cutAfterBytes, .damagedFrames:
+            return try await disturbLink(fault, &random)
+        case .duplicateMessages, .reorderedMessages, .staleMessages:
+            return try await replay(fault, random)
+        case .poisonedQueue:
+            return try await poisonQueue(fault, &random)
+        case .poisonedTopic:
+            return try await poisonTopic(fault, &random)
+        case .forgedCallbacks, .repeatedCallbacks, .lyingCallbacks:
+            return try await callBack(fault, &random)
+        case .hostileSubscriber:
+            let mood = random.pick(SubscriberServer.Mood.allCases.filter { $0 != .polite }) ?? .fails
+            subscribers.set(mood)
+            return Injected(mood.rawValue) { [subscribers] in subscribers.set(.polite) }
+        case .burst:
+            let orders = 60 + Int(random.below(90))
+            await burst(100, orders)
+            return Injected("\(orders) orders at 100/s")
+        }
+    }
+
+    /// Whether the target of a fault is ready again.
+    func isReady(after fault: PlannedFault) async -> Bool {
+        switch fault.kind.scope {
+        case .service where [.killStandby, .killBoth, .terminateStandby, .freezeStandby].contains(fault.kind):
+            await installation.isPairReady(fault.target)
+        case .service, .disk, .part: await installation.isReady(fault.target)
+        case .link: await installation.isReady(Routes.all.first { $0.name == fault.target }?.suffers ?? fault.target)
+        case .inbox: await installation.isReady(String(fault.target.prefix { $0 != "." }))
+        case .topic: await installation.isReady("analytics")
+        case .outside("gateway callbacks"): await installation.isReady("payment")
+        case .outside("webhook subscriber"): await installation.isReady("notification")
+        case .outside: await installation.isReady("order")
+        }
+    }
+
+    // MARK: - Processes
+
+    private func strikeInstance(_ fault: PlannedFault) async throws(FaultRefusal) -> Injected {
+        let roles = await installation.roles(of: fault.target)
+        guard let active = roles.active, let standby = roles.standby else {
+            throw FaultRefusal("no instance of \(fault.target) is active just now")
+        }
+        switch fault.kind {
+        case .killActive: return try strike([active], SIGKILL)
+        case .killStandby: return try strike([standby], SIGKILL)
+        case .killBoth: return try strike([active, standby], SIGKILL)
+        case .terminateActive: return try strike([active], SIGTERM)
+        case .terminateStandby: return try strike([standby], SIGTERM)
+        case .freezeActive: return try freeze(active)
+        case .freezeStandby: return try freeze(standby)
+        case .slowConsumer: return try slowDown(active)
+        default: return try await exhaustDescriptors(of: active)
+        }
+    }
+
+    private func strike(_ ids: [String], _ signal: Int32) throws(FaultRefusal) -> Injected {
+        var struck: [ProcessHandle] = []
+        for id in ids {
+            if let process = installation.process(id), process.signal(signal) { struck.append(process) }
+        }
+        guard !struck.isEmpty else { throw FaultRefusal("\(ids.joined(separator: ", ")) does not run just now") }
+        let numbers = struck.map { "\($0.pid)" }.joined(separator: ", ")
+        return Injected("\(ids.joined(separator: ", ")) (\(numbers))", ending: struck)
+    }
+
+    private func freeze(_ id: String) throws(FaultRefusal) -> Injected {
+        guard let process = installation.process(id), process.signal(SIGSTOP) else {
+            throw FaultRefusal("\(id) does not run just now")
+        }
+        return Injected("\(id) (\(process.pid))") { process.signal(SIGCONT) }
+    }
+
+    /// Lets a process run one part in five of the time.
+    private func slowDown(_ id: String) throws(FaultRefusal) -> Injected {
+        guard let process = installation.process(id), process.isAlive else {
+            throw FaultRefusal("\(id) does not run just now")
+        }
+        let cycle = Task {
+            while !Task.isCancelled, process.signal(SIGSTOP) {
+                try? await Task.sleep(for: .milliseconds(200))
+                process.signal(SIGCONT)
+                try? await Task.sleep(for: .milliseconds(50))
+            }
+            process.signal(SIGCONT)
+        }
+        return Injected("\(id) at a fifth of its speed") {
+            cycle.cancel()
+            await cycle.value
+        }
+    }
+
+    private func exhaustDescriptors(of id: String) async throws(FaultRefusal) -> Injected {
+        guard let process = installation.process(id), let old = process.descriptorLimit else {
+            throw FaultRefusal("\(id) does not run just now")
+        }
+        // What is open stays; not one more can be opened.
+        let count = process.openDescriptors
+        guard await process.limitDescriptors(to: count) else { throw FaultRefusal("the limit of \(id) cannot be set") }
+        return Injected("\(id), \(count) open") { await process.limitDescriptors(to: old) }
+    }
+
+    /// A disk is a file system in memory, which is full when it is made as small as what lies on it.
+    private func fillDisk(of service: String) async throws(FaultRefusal) -> Injected {
+        guard let folder = disks[service] else { throw FaultRefusal("\(service) has no disk of its own") }
+        var status = statvfs()
+        guard statvfs(folder, &status) == 0 else { throw FaultRefusal("\(folder) cannot be looked at") }
+        let used = UInt64(status.f_blocks - status.f_bfree) * UInt64(status.f_frsize)
+        try await Disk.resize(folder, to: max(used, 4096))
+        return Injected("\(service)'s disk at \(used >> 10) KiB") { try? await Disk.resize(folder, to: Disk.size) }
+    }
+
+    // MARK: - RabbitMQ
+
+    private func management() throws(FaultRefusal) -> ManagementAPI {
+        do {
+            return try ManagementAPI(installation)
+        } catch {
+            throw FaultRefusal(error.description)
+        }
+    }
+
+    private func blockPublishers() async throws(FaultRefusal) -> Injected {
+        let installation = installation
+        @Sendable func watermark(_ value: String) async -> Bool {
+            let result = try? await Shell.run(
+                installation.root + "/scripts/lib/rabbitmq.sh",
+                ["ctl", installation.directory, "set_vm_memory_high_watermark", value]
+            )
+            return result?.code == 0
+        }
+        guard await watermark("0.00000001") else { throw FaultRefusal("rabbitmqctl did not get through") }
+        return Injected("memory alarm") {
+            // A broker that stays blocked would make the rest of the run meaningless.
+            for _ in 0..<5 where await watermark("0.4") { return }
+        }
+    }
+
+    // MARK: - Links
+
+    private func disturbLink(_ fault: PlannedFault, _ random: inout ChaosRandom) async throws(FaultRefusal) -> Injected {
+        let what: LinkFault
+        switch fault.kind {
+        case .latency:
+            what = .latency(delay: .milliseconds(10 + random.below(250)), jitter: .milliseconds(random.below(50)))
+        case .bandwidth: what = .bandwidth(bytesPerSecond: 4000 + Int(random.below(60_000)))
+        case .stall: what = .stall
+        case .blackhole: what = .blackhole
+        case .oneWayCut: what = .oneWayCut(random.below(2) == 0 ? .toServer : .toClient)
+        case .resetConnections: what = .reset
+        case .refuseConnections: what = .refuse
+        case .flappingLink: what = .flap(period: .milliseconds(200 + random.below(400)))
+        case .slicedBytes: what = .slice(largest: 1 + Int(random.below(16)))
+        case .cutAfterBytes: what = .limit(bytes: 1 + Int(random.below(20_000)))
+        default: what = .damage(oneIn: 2 + Int(random.below(20)))
+        }
+        let proxy: FaultProxy
+        do {
+            proxy = try routes.proxy(fault.target)
+        } catch {
+            throw FaultRefusal(error.description)
+        }
+        await proxy.set(what)
+        return Injected("\(fault.target) \(what)") { await proxy.set(nil) }
+    }
+
+    // MARK: - Messages
+
+    /// Listens in on an inbox for a while and then sends what it heard: again, in another order, or from long ago.
+    private func replay(_ fault: PlannedFault, _ random: ChaosRandom) async throws(FaultRefusal) -> Injected {
+        let management = try management()
+        let queue = "chaos.tap.\(fault.number)"
+        try await management.tap(fault.target, into: queue)
+        let messages = messages
+        return Injected(fault.target) {
+            var random = random
+            let heard: [CapturedMessage]
+            do throws(FaultRefusal) {
+                try await management.untap(fault.target, queue: queue)
+                heard = try await management.take(120, from: queue)
+                try await management.deleteQueue(queue)
+            } catch {
+                return
+            }
+            var sent: [CapturedMessage]
+            switch fault.kind {
+            case .duplicateMessages: sent = heard.flatMap { Array(repeating: $0, count: 1 + Int(random.below(4))) }
+            case .reorderedMessages: sent = heard.shuffled(using: &random)
+            default: sent = messages.old(60, for: fault.target, &random)
+            }
+            messages.keep(heard)
+            if sent.isEmpty { sent = heard }
+            var count = 0
+            for message in sent.prefix(200) {
+                do throws(FaultRefusal) {
+                    try await management.publish(message)
+                    count += 1
+                } catch {
+                    break
+                }
+            }
+            messages.note(fault.number, "\(fault.target): \(count) messages")
+        }
+    }
+
+    private func poisonQueue(_ fault: PlannedFault, _ random: inout ChaosRandom) async throws(FaultRefusal) -> Injected {
+        let management = try management()
+        let count = 1 + Int(random.below(4))
+        for index in 0..<count {
+            let payload = random.pick(Poison.payloads) ?? []
+            let id = "chaos-poison-\(fault.number)-\(index)"
+            try await management.publish(Poison.message(for: fault.target, id: id, payload: payload))
+            messages.notePoison(id)
+        }
+        return Injected("\(count) messages to \(fault.target)")
+    }
+
+    private func poisonTopic(_ fault: PlannedFault, _ random: inout ChaosRandom) async throws(FaultRefusal) -> Injected {
+        let payload = random.pick(Poison.payloads) ?? []
+        let id = "chaos-poison-\(fault.number)"
+        let servers = installation.environment["KAFKA_BOOTSTRAP_SERVERS"] ?? ""
+        let client = KafkaClientConfiguration(bootstrapServers: servers, clientID: "chaos")
+        let record = KafkaRecord(
+            topic: fault.target,
+            key: Array(id.utf8),
+            value: payload,
+            headers: Poison.attributes(id: id, type: "waybill.order.placed.v1").map { KafkaHeader($0.0, Array($0.1.utf8)) }
+        )
+        do {
+            let producer = try KafkaProducer(
+                configuration: KafkaProducerConfiguration(client: client),
+                logger: Logger(label: "chaos") { _ in SwiftLogNoOpLogHandler() }
+            )
+            let result = await withTaskGroup(of: KafkaPublishResult?.self) { group in
+                group.addTask {
+                    try? await producer.run()
+                    return nil
+                }
+                group.addTask { await producer.publish(record) }
+                group.addTask {
+                    try? await Task.sleep(for: .seconds(5))
+                    return nil
+                }
+                let first = await group.next() ?? nil
+                producer.shutdown()
+                group.cancelAll()
+                return first
+            }
+            guard case .persisted = result else { throw FaultRefusal("the event log did not take it") }
+        } catch let refusal as FaultRefusal {
+            throw refusal
+        } catch {
+            throw FaultRefusal("\(error)")
+        }
+        messages.notePoison(id)
+        return Injected("one record to \(fault.target)")
+    }
+
+    // MARK: - The gateway's callbacks
+
+    private func callBack(_ fault: PlannedFault, _ random: inout ChaosRandom) async throws(FaultRefusal) -> Injected {
+        let forger = try CallbackForger(installation)
+        let entries = forger.recentEntries(60)
+        guard !entries.isEmpty else { throw FaultRefusal("the gateway has done nothing yet") }
+        var answered = 0
+        switch fault.kind {
+        case .forgedCallbacks:
+            let signatures: [CallbackForger.Signature] = [.none, .wrongKey, .otherBody, .old]
+            for signature in signatures {
+                guard let entry = random.pick(entries) else { continue }
+                let id = "cb_forged_\(fault.number)_\(signature)"
+                guard let status = await forger.send(entry, id: id, signature) else { continue }
+                answered += 1
+                if (200..<300).contains(status) {
+                    return Injected("\(signature)", violation: "a callback with signature “\(signature)” was taken")
+                }
+            }
+        case .repeatedCallbacks:
+            for entry in entries.shuffled(using: &random).prefix(30) {
+                let id = "cb_\(entry["seq"]?.integerValue ?? 0)"
+                for _ in 0...random.below(3) where await forger.send(entry, id: id, .right) != nil { answered += 1 }
+            }
+        default:
+            // Rightly signed, about another amount, another order or a key that nobody used: nothing of it may be believed.
+            for (index, entry) in entries.shuffled(using: &random).prefix(9).enumerated() {
+                guard var object = entry.objectValue else { continue }
+                switch index % 3 {
+                case 0: object["amount"] = .integer((entry["amount"]?.integerValue ?? 0) + 1)
+                case 1: object["reference"] = .string("00000000-0000-7000-8000-00000000000\(index)")
+                default: object["key"] = .string("chaos-\(fault.number)-\(index)")
+                }
+                if await forger.send(.object(object), id: "cb_lie_\(fault.number)_\(index)", .right) != nil { answered += 1 }
+            }
+        }
+        guard answered > 0 else { throw FaultRefusal("payment does not answer just now") }
+        return Injected("\(answered) callbacks")
+    }
+}

@@ -1,0 +1,148 @@
+import Crypto
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+
+/// Our webhook subscribers: `/steady` always takes what it gets, `/moody` can be made hostile. Everything that arrives is written
+/// down, as JSON lines.
+final class SubscriberServer: Sendable {
+    /// How a hostile subscriber behaves.
+    enum Mood: String, Sendable, CaseIterable {
+        case polite
+        /// Takes the request and never answers.
+        case hangs
+        /// 500.
+        case fails
+        /// 429 with `Retry-After: 1`.
+        case busy
+        /// 302 to itself.
+        case redirects
+        /// Takes the request and breaks the connection: the sender cannot know.
+        case breaksOff = "breaks-off"
+        /// Answers with a body without end, slowly.
+        case drips
+    }
+
+    private struct State {
+        var mood = Mood.polite
+        var received = 0
+        var file: FileHandle?
+        var listener: (any Channel)?
+    }
+
+    private let state = Mutex(State())
+
+    /// Listens on a free port and returns it.
+    func start(log: String) async throws -> Int {
+        _ = FileManager.default.createFile(atPath: log, contents: nil)
+        state.withLock { $0.file = FileHandle(forWritingAtPath: log) }
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.backlog, value: 256)
+            .childChannelInitializer { [self] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline()
+                    try channel.pipeline.syncOperations.addHandler(SubscriberHandler(self))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0)
+            .get()
+        state.withLock { $0.listener = listener }
+        return listener.localAddress?.port ?? 0
+    }
+
+    /// How `/moody` behaves from now on.
+    func set(_ mood: Mood) { state.withLock { $0.mood = mood } }
+
+    /// Requests so far.
+    var received: Int { state.withLock { $0.received } }
+
+    func close() async {
+        let listener = state.withLock { state in
+            try? state.file?.close()
+            state.file = nil
+            return state.listener
+        }
+        try? await listener?.close()
+    }
+
+    /// Notes a request and says how to answer it.
+    func take(path: String, id: String, body: [UInt8]) -> Mood {
+        let hash = SHA256.hash(data: body).map { String(UInt16($0) + 0x100, radix: 16).dropFirst() }.joined()
+        return state.withLock { state in
+            let mood = path.hasPrefix("/moody") ? state.mood : .polite
+            state.received += 1
+            let safe = id.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
+            let at = Int64(Date().timeIntervalSince1970 * 1000)
+            let line = #"{"at":\#(at),"endpoint":"\#(path == "/moody" ? "moody" : "steady")","id":"\#(safe)","sha256":"\#(hash)","answer":"\#(mood.rawValue)"}"#
+            state.file?.write(Data((line + "\n").utf8))
+            return mood
+        }
+    }
+}
+
+private final class SubscriberHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let server: SubscriberServer
+    private var path = ""
+    private var id = ""
+    private var body: [UInt8] = []
+
+    init(_ server: SubscriberServer) { self.server = server }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            path = head.uri
+            id = head.headers.first(name: "webhook-id") ?? ""
+            body = []
+        case .body(let part):
+            if body.count < 1 << 20 { body += part.readableBytesView }
+        case .end:
+            answer(server.take(path: path, id: id, body: body), context)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    private func answer(_ mood: SubscriberServer.Mood, _ context: ChannelHandlerContext) {
+        switch mood {
+        case .polite: send(.noContent, [:], context)
+        case .hangs: break
+        case .fails: send(.internalServerError, [:], context)
+        case .busy: send(.tooManyRequests, ["retry-after": "1"], context)
+        case .redirects: send(.found, ["location": "/steady"], context)
+        case .breaksOff: context.close(promise: nil)
+        case .drips:
+            send(.internalServerError, ["content-length": "1000000"], context, ends: false)
+            drip(context, left: 10)
+        }
+    }
+
+    private func send(
+        _ status: HTTPResponseStatus,
+        _ headers: [String: String],
+        _ context: ChannelHandlerContext,
+        ends: Bool = true
+    ) {
+        var fields = HTTPHeaders(headers.map { ($0.key, $0.value) })
+        if ends, status != .noContent { fields.add(name: "content-length", value: "0") }
+        context.write(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: fields))), promise: nil)
+        if ends {
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        } else {
+            context.flush()
+        }
+    }
+
+    private func drip(_ context: ChannelHandlerContext, left: Int) {
+        guard left > 0, context.channel.isActive else { return context.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: ".")))), promise: nil)
+        context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(500)) { [self] in
+            drip(context, left: left - 1)
+        }
+    }
+}

@@ -1,0 +1,46 @@
+/// What became of a planned fault.
+public struct FaultRecord: Sendable, Hashable {
+    /// The fault.
+    public var fault: PlannedFault
+    /// Whether it was done. The injector may come too late: a broker that is still starting takes no message by hand.
+    public var isInjected: Bool
+    /// What was done in detail, or why it was not.
+    public var note: String
+    /// When it was done, in milliseconds after the beginning of the run.
+    public var injectedAt: Int64
+    /// When it was healed; the same moment for a blow.
+    public var healedAt: Int64
+    /// From the heal until its target was ready again, in milliseconds; `nil` while it is not, or when it was not in the time given.
+    public var recovery: Int64?
+    /// Something that a promise forbids and that only the injector could see, such as a forged callback that was taken.
+    public var violation: String?
+
+    /// Makes a record of a fault that was done at the given time.
+    public init(fault: PlannedFault, isInjected: Bool, note: String, injectedAt: Int64) {
+        self.fault = fault
+        self.isInjected = isInjected
+        self.note = note
+        self.injectedAt = injectedAt
+        healedAt = injectedAt
+    }
+}
+
+/// One look of the verifier.
+public struct CheckRecord: Sendable, Hashable {
+    /// When, in milliseconds after the beginning of the run.
+    public var at: Int64
+    /// Whether everything was at rest: then all invariants were looked at, otherwise those that hold at any moment.
+    public var isFinal: Bool
+    /// The invariants that were looked at.
+    public var examined: Set<String>
+    /// Those that did not hold, each with an example.
+    public var violated: [String: String]
+
+    /// Makes a record.
+    public init(at: Int64, isFinal: Bool, examined: Set<String>, violated: [String: String]) {
+        self.at = at
+        self.isFinal = isFinal
+        self.examined = examined
+        self.violated = violated
+    }
+}

@@ -1,0 +1,3 @@
+import Chaos
+
+await ChaosCommand.launch()

@@ -1,0 +1,293 @@
+import Foundation
+import HTTPKit
+
+/// One run: brings the system up behind proxies, breaks it by plan, heals it, waits, and has it verified.
+struct ChaosRun: Sendable {
+    /// What a run is asked to be.
+    struct Options: Sendable {
+        var seed: UInt64
+        var seconds: Int
+        var rate: Int
+        var density: ChaosPlan.Density
+        /// The repository.
+        var root: String
+        /// The folder with the programs.
+        var programs: String
+        /// Where everything of this run goes.
+        var folder: String
+        /// Whether databases get disks of their own, which can be made full.
+        var hasDisks: Bool
+        /// Seconds between looks of the verifier during the run.
+        var checkEvery: Int
+    }
+
+    /// How long a target may take to be ready again after a heal. Generous: on a busy machine a broker needs a while to start.
+    static let recoveryLimit: Int64 = 60_000
+    /// Orders end within 30 s of the last heal; after silent faults three heartbeats of 5 s more.
+    static let convergenceLimit: Int64 = 30_000 + 3 * 5000
+    private static let inboxes = ["order.inbox", "payment.inbox", "inventory.inbox"]
+    private static let topics = ["orders", "payments", "inventory"]
+
+    let options: Options
+    let view: LiveView
+
+    private var runDirectory: String { options.folder + "/run" }
+    private var histories: String { options.folder + "/history" }
+
+    /// - Returns: the report; everything is stopped.
+    func run() async throws -> ChaosReport {
+        try FileManager.default.createDirectory(atPath: histories, withIntermediateDirectories: true)
+        let sender = HTTPSender()
+        let subscribers = SubscriberServer()
+        do {
+            let report = try await withInstallation(sender, subscribers)
+            await subscribers.close()
+            await sender.shutdown()
+            return report
+        } catch {
+            await stop()
+            await subscribers.close()
+            await sender.shutdown()
+            throw error
+        }
+    }
+
+    private func withInstallation(_ sender: HTTPSender, _ subscribers: SubscriberServer) async throws -> ChaosReport {
+        view.phase("starting the brokers")
+        let instances = Installation.services.map { $0 + "=2" }.joined(separator: ",")
+        try await up(["--data-only", "--instances", instances])
+        let brokers = try installation(sender)
+        let disks = await mountDisks()
+        let hooks = try await subscribers.start(log: options.folder + "/webhooks.jsonl")
+        let routes = try await Routes.open(brokers, subscribers: hooks, seed: options.seed)
+        view.phase("starting the services behind \(Routes.all.count) proxies")
+        try await up(["--instances", instances] + (try settings(brokers, routes)))
+        let installation = try installation(sender)
+        try await addEndpoints(installation, port: try routes.port("notification", "subscribers"))
+
+        let targets = ChaosTargets(
+            services: Installation.services,
+            inboxes: Self.inboxes,
+            topics: Self.topics,
+            links: Routes.all.map(\.name),
+            disks: disks.keys.sorted()
+        )
+        let plan = ChaosPlan(
+            seed: options.seed,
+            milliseconds: Int64(options.seconds) * 1000,
+            density: options.density,
+            targets: targets
+        )
+        let load = LoadDriver(
+            installation,
+            folder: histories,
+            orderURL: "http://127.0.0.1:\(try routes.port("clients", "order"))"
+        )
+        let actor = FaultActor(
+            installation: installation,
+            routes: routes,
+            subscribers: subscribers,
+            messages: MessageArchive(),
+            burst: { load.startBurst(rate: $0, orders: $1) },
+            disks: disks
+        )
+        let journal = try Journal(path: options.folder + "/faults.jsonl") { [view] in view.changed($0, $1) }
+        load.startMain(rate: options.rate, seconds: options.seconds)
+        let report = try await attack(plan, actor, load, journal)
+        await stop()
+        try keep(disks)
+        await routes.close()
+        return report
+    }
+
+    // MARK: - The phases
+
+    /// Faults, then peace, then the verdict.
+    private func attack(
+        _ plan: ChaosPlan,
+        _ actor: FaultActor,
+        _ load: LoadDriver,
+        _ journal: Journal
+    ) async throws -> ChaosReport {
+        let watch = OrderWatch(installation: actor.installation)
+        let verifier = Verifier(installation: actor.installation, folder: options.folder)
+        view.phase("breaking things")
+        let screen = Task { await view.follow(plan, journal, watch, HistoryCounts(folder: histories)) }
+        defer { screen.cancel() }
+        let looks = Task {
+            var next = Int64(options.checkEvery) * 1000
+            while !Task.isCancelled, next < plan.length {
+                await journal.sleep(until: next)
+                if Task.isCancelled { break }
+                if let check = await verifier.live(at: journal.now) { journal.add(check) }
+                next = max(next, journal.now) + Int64(options.checkEvery) * 1000
+            }
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for fault in plan.faults {
+                await journal.sleep(until: fault.at)
+                group.addTask { await carryOut(fault, actor, journal) }
+            }
+            // Everything is healed when this returns: also what could not recover.
+        }
+        await journal.sleep(until: plan.length)
+        await actor.routes.heal()
+        await looks.value
+
+        view.phase("healed; waiting until every order has ended")
+        var orders = ChaosReport.Orders()
+        orders.convergenceLimit = Self.convergenceLimit
+        let healed = journal.now
+        var isAtRest = false
+        while !isAtRest, journal.now < healed + 2 * Self.convergenceLimit {
+            if load.running == 0, let counts = await watch.look(), OrderWatch.open(counts) == 0 { isAtRest = true }
+            if !isAtRest { try? await Task.sleep(for: .milliseconds(100)) }
+        }
+        let took = journal.now - healed
+        if isAtRest, took <= Self.convergenceLimit { orders.convergence = took }
+        view.phase("verifying")
+        var counts = HistoryCounts(folder: histories)
+        counts.update()
+        let history = options.folder + "/history.jsonl"
+        try counts.join(into: history)
+        if let check = await verifier.final(history: history, settle: 60, at: journal.now) { journal.add(check) }
+        orders.offered = counts.offered
+        orders.accepted = counts.accepted
+        orders.refused = counts.refused
+        orders.unknown = counts.unknown
+        orders.byStatus = await watch.look() ?? [:]
+        screen.cancel()
+        await screen.value
+        let records = journal.done.map { record in
+            var record = record
+            record.note = actor.messages.note(of: record.fault.number) ?? record.note
+            return record
+        }
+        return ChaosReport(plan: plan, records: records, checks: journal.checks, orders: orders)
+    }
+
+    /// One fault: does it, waits, heals it, and measures how long its target takes to be ready again.
+    private func carryOut(_ fault: PlannedFault, _ actor: FaultActor, _ journal: Journal) async {
+        let injected: Injected
+        do throws(FaultRefusal) {
+            injected = try await actor.inject(fault)
+        } catch {
+            return journal.end(FaultRecord(fault: fault, isInjected: false, note: error.reason, injectedAt: journal.now))
+        }
+        var record = FaultRecord(fault: fault, isInjected: true, note: injected.note, injectedAt: journal.now)
+        record.violation = injected.violation
+        journal.begin(record)
+        if fault.lasts > 0 { await journal.sleep(until: max(fault.healedAt, record.injectedAt)) }
+        await injected.heal()
+        record.healedAt = journal.now
+        journal.healed(record)
+        while journal.now < record.healedAt + Self.recoveryLimit {
+            if !injected.ending.contains(where: \.isAlive), await actor.isReady(after: fault) {
+                record.recovery = journal.now - record.healedAt
+                break
+            }
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+        journal.end(record)
+    }
+
+    // MARK: - Up and down
+
+    private func installation(_ sender: HTTPSender) throws(ChaosFailure) -> Installation {
+        try Installation(root: options.root, programs: options.programs, directory: runDirectory, sender: sender)
+    }
+
+    private func up(_ arguments: [String]) async throws {
+        let log = options.folder + "/up.log"
+        var environment = ProcessInfo.processInfo.environment
+        environment["WAYBILL_BIN_DIR"] = options.programs
+        for name in ["AMQP_URL", "KAFKA_BOOTSTRAP_SERVERS", "RABBITMQ_MANAGEMENT_URL"] { environment[name] = nil }
+        environment["LOG_LEVEL"] = environment["LOG_LEVEL"] ?? "notice"
+        let result = try await Shell.run(
+            options.root + "/scripts/up.sh",
+            ["--run-dir", runDirectory, "--timeout", "180"] + arguments,
+            environment: environment,
+            errors: log
+        )
+        guard result.code == 0 else {
+            throw ChaosFailure("The system did not come up; see \(log) and \(runDirectory)/logs.\n\(result.text.suffix(600))")
+        }
+    }
+
+    private func stop() async {
+        _ = try? await Shell.run(
+            options.root + "/scripts/down.sh",
+            ["--run-dir", runDirectory],
+            errors: options.folder + "/up.log"
+        )
+    }
+
+    /// Sends every service through its proxies, and shortens waits that would outlast a run.
+    private func settings(_ installation: Installation, _ routes: Routes) throws -> [String] {
+        var settings = [
+            "order:WAYBILL_ORDER_STOCK_SECONDS=15", "order:WAYBILL_ORDER_PAYMENT_SECONDS=20",
+            "order:WAYBILL_ORDER_CONFIRMATION_SECONDS=15", "order:WAYBILL_ORDER_COMPENSATION_SECONDS=10",
+            "gateway:WAYBILL_GATEWAY_LATE_SECONDS=5",
+            "payment:WAYBILL_GATEWAY_URL=http://127.0.0.1:\(try routes.port("payment", "gateway"))",
+            "gateway:WAYBILL_PAYMENT_CALLBACK_URL=http://127.0.0.1:\(try routes.port("gateway", "payment"))/v1/gateway-callbacks",
+        ]
+        for service in Installation.services {
+            settings.append("\(service):KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:\(try routes.port(service, "event-log"))")
+        }
+        for inbox in Self.inboxes {
+            let service = String(inbox.prefix { $0 != "." })
+            let file = "\(runDirectory)/secrets/amqp-\(service)"
+            let password = try String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+            let port = try routes.port(service, "rabbitmq")
+            settings.append("\(service):AMQP_URL=amqp://\(service):\(password)@127.0.0.1:\(port)/waybill")
+        }
+        return settings.flatMap { ["--set", $0] }
+    }
+
+    /// Two subscribers of how orders end: one that always works, one that can be hostile.
+    private func addEndpoints(_ installation: Installation, port: Int) async throws {
+        let url = try installation.variable("WAYBILL_NOTIFICATION_OPERATOR_URL") + "/operator/webhooks/endpoints"
+        let token = try installation.variable("WAYBILL_TOKEN")
+        for name in ["steady", "moody"] {
+            let body = """
+                {"url":"http://127.0.0.1:\(port)/\(name)","description":"chaos \(name)","breakerThreshold":0,"timeoutMs":2000,
+                "eventTypes":["order.completed","order.cancelled","order.rejected"],
+                "scheduleMs":[500,1000,1000,2000,2000,3000,3000,5000,5000,5000,5000,10000,10000,10000,10000]}
+                """
+            let answer = await installation.sender.send(
+                "POST",
+                url: url,
+                headers: [("authorization", "Bearer \(token)"), ("content-type", "application/json")],
+                body: Array(body.utf8)
+            )
+            guard case .success(let reply) = answer, reply.isSuccess else {
+                throw ChaosFailure("The webhook endpoint \(name) could not be added: \(answer).")
+            }
+        }
+    }
+
+    /// A disk of its own for each database, where that is possible.
+    private func mountDisks() async -> [String: String] {
+        guard options.hasDisks else { return [:] }
+        var disks: [String: String] = [:]
+        for service in Installation.services {
+            let folder = "\(runDirectory)/data/\(service)"
+            do throws(FaultRefusal) {
+                try await Disk.mount(folder)
+                disks[service] = folder
+            } catch {
+                break
+            }
+        }
+        return disks
+    }
+
+    /// Copies what lies on disks in memory to where it stays.
+    private func keep(_ disks: [String: String]) throws {
+        let kept = options.folder + "/data"
+        try FileManager.default.createDirectory(atPath: kept, withIntermediateDirectories: true)
+        for name in try FileManager.default.contentsOfDirectory(atPath: runDirectory + "/data") where name != "rabbitmq" {
+            try FileManager.default.copyItem(atPath: "\(runDirectory)/data/\(name)", toPath: "\(kept)/\(name)")
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import Foundation
+import Synchronization
+
+/// The clients: `waybill load`, once for the whole run and once for each burst. What they saw is in `history/*.jsonl`.
+final class LoadDriver: Sendable {
+    private struct State {
+        var running = 0
+        var bursts = 0
+    }
+
+    private let installation: Installation
+    private let folder: String
+    private let orderURL: String
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - folder: where histories are written.
+    ///   - orderURL: the order service as clients reach it.
+    init(_ installation: Installation, folder: String, orderURL: String) {
+        self.installation = installation
+        self.folder = folder
+        self.orderURL = orderURL
+    }
+
+    /// Starts the load of the whole run and returns at once.
+    func startMain(rate: Int, seconds: Int) {
+        start("main", ["--rate", "\(rate)", "--orders", "\(rate * seconds)", "--cards", "all", "--drain", "1"])
+    }
+
+    /// Starts a burst and returns at once.
+    func startBurst(rate: Int, orders: Int) {
+        let number = state.withLock { state in
+            state.bursts += 1
+            return state.bursts
+        }
+        start("burst-\(number)", ["--rate", "\(rate)", "--orders", "\(orders)", "--cards", "all", "--drain", "1"])
+    }
+
+    /// Clients that still wait for an answer.
+    var running: Int { state.withLock { $0.running } }
+
+    private func start(_ name: String, _ arguments: [String]) {
+        state.withLock { $0.running += 1 }
+        let history = "\(folder)/\(name).jsonl"
+        let environment = installation.childEnvironment(["WAYBILL_ORDER_URL": orderURL])
+        Task {
+            _ = try? await Shell.run(
+                installation.programs + "/waybill",
+                ["load"] + arguments + ["--history", history, "--json"],
+                environment: environment,
+                errors: "\(folder)/\(name).log"
+            )
+            state.withLock { $0.running -= 1 }
+        }
+    }
+}
+
+/// Counts what the histories of the clients say, reading only what is new each time.
+struct HistoryCounts {
+    private(set) var accepted = 0
+    private(set) var refused = 0
+    private(set) var unknown = 0
+    private var offsets: [String: UInt64] = [:]
+    private let folder: String
+
+    init(folder: String) {
+        self.folder = folder
+    }
+
+    /// Placements that came to an end.
+    var offered: Int { accepted + refused + unknown }
+
+    /// Reads on.
+    mutating func update() {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasSuffix(".jsonl") {
+            let path = folder + "/" + name
+            guard let file = FileHandle(forReadingAtPath: path) else { continue }
+            defer { try? file.close() }
+            try? file.seek(toOffset: offsets[name, default: 0])
+            guard let data = try? file.readToEnd(), let end = data.lastIndex(of: UInt8(ascii: "\n")) else { continue }
+            offsets[name, default: 0] += UInt64(end - data.startIndex + 1)
+            for line in String(decoding: data[...end], as: UTF8.self).split(separator: "\n") {
+                if line.contains(#""outcome":"ok""#) {
+                    accepted += 1
+                } else if line.contains(#""outcome":"fail""#) {
+                    refused += 1
+                } else {
+                    unknown += 1
+                }
+            }
+        }
+    }
+
+    /// Puts all histories into one file, for `waybill verify --history`.
+    func join(into path: String) throws {
+        _ = FileManager.default.createFile(atPath: path, contents: nil)
+        guard let out = FileHandle(forWritingAtPath: path) else { throw ChaosFailure("\(path) cannot be written.") }
+        defer { try? out.close() }
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted() where name.hasSuffix(".jsonl") {
+            let data = try Data(contentsOf: URL(fileURLWithPath: folder + "/" + name))
+            // The last line may be in the making.
+            if let end = data.lastIndex(of: UInt8(ascii: "\n")) { try out.write(contentsOf: data[...end]) }
+        }
+    }
+}
+
+/// How the orders stand, as the active order service counts them.
+struct OrderWatch: Sendable {
+    let installation: Installation
+
+    /// Orders by status; `nil` when no instance is active.
+    func look() async -> [String: Int]? {
+        for id in ["order-1", "order-2"] {
+            guard let metrics = await installation.metrics(of: id), metrics.contains("\nwaybill_instance_active 1") else { continue }
+            var counts: [String: Int] = [:]
+            for line in metrics.split(separator: "\n") where line.hasPrefix("waybill_orders{status=\"") {
+                let parts = line.dropFirst(23).split(separator: "\"", maxSplits: 1)
+                guard parts.count == 2, let value = Double(parts[1].drop { $0 != " " }.dropFirst()) else { continue }
+                counts[String(parts[0])] = Int(value)
+            }
+            if !counts.isEmpty { return counts }
+        }
+        return nil
+    }
+
+    /// The words for an order that has ended.
+    static let ends: Set<String> = ["completed", "rejected", "cancelled", "needsOperator"]
+
+    /// How many have not ended.
+    static func open(_ counts: [String: Int]) -> Int {
+        counts.reduce(0) { $0 + (ends.contains($1.key) ? 0 : $1.value) }
+    }
+}
