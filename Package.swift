@@ -226,7 +226,8 @@ let serviceTargets: [Target] = [
     .target(
         name: "Chaos",
         dependencies: [
-            "FaultProxy", "HTTPKit", "Kafka", "StrictJSON", argumentParser, crypto, logging, nioCore, nioPosix, nioHTTP1,
+            "FaultProxy", "HTTPKit", "Kafka", "StrictJSON", argumentParser, crypto, logging, nioCore, nioPosix,
+            nioHTTP1,
         ],
         path: "services/chaos",
         exclude: ["Main", "README.md"],

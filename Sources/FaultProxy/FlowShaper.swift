@@ -69,7 +69,9 @@ struct FlowShaper {
                 if untilDamage == 0 {
                     untilDamage = 1 + Int(random.next() % UInt64(max(1, 2 * oneIn - 1)))
                     let index = chunk.readerIndex + offset
-                    if let byte = chunk.getInteger(at: index, as: UInt8.self) { chunk.setInteger(byte ^ 0x55, at: index) }
+                    if let byte = chunk.getInteger(at: index, as: UInt8.self) {
+                        chunk.setInteger(byte ^ 0x55, at: index)
+                    }
                 }
                 untilDamage -= 1
             }

@@ -22,7 +22,8 @@ struct FrameScanner {
         switch framing {
         case .http: httpStart(piece)
         case .amqp: ends(in: piece, headerLength: 7, size: { big($0[3..<7]) + 1 }, counts: { _ in true })
-        case .kafka: ends(in: piece, headerLength: 4, size: { big($0[0..<4]) }, counts: { $0 >= Self.smallestDamagedFrame })
+        case .kafka:
+            ends(in: piece, headerLength: 4, size: { big($0[0..<4]) }, counts: { $0 >= Self.smallestDamagedFrame })
         }
     }
 
@@ -44,7 +45,9 @@ struct FrameScanner {
         while !rest.isEmpty {
             if left == 0 {
                 // An AMQP client greets with eight bytes that are no frame.
-                let length = framing == .amqp && !hasBegun && (header.first ?? rest.first) == UInt8(ascii: "A") ? 8 : headerLength
+                let length =
+                    framing == .amqp && !hasBegun && (header.first ?? rest.first) == UInt8(ascii: "A")
+                    ? 8 : headerLength
                 let taken = rest.prefix(length - header.count)
                 header += taken
                 offset += taken.count

@@ -38,7 +38,10 @@ struct ChaosPlanTests {
         #expect(Set(faults.map(\.kind)).count >= 25)
     }
 
-    @Test("Two faults with a claim in common are never on at once, and one has settled before the next begins", arguments: 1...20)
+    @Test(
+        "Two faults with a claim in common are never on at once, and one has settled before the next begins",
+        arguments: 1...20
+    )
     func keepsApart(seed: UInt64) {
         let faults = Self.plan(seed).faults
         var busy: [String: Int64] = [:]

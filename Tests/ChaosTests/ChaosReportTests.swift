@@ -29,7 +29,8 @@ struct ChaosReportTests {
             plan: plan,
             records: [
                 record(.killActive, at: 10, recovery: 300), record(.killActive, at: 20, recovery: 100),
-                record(.killActive, at: 30, recovery: 200), record(.killActive, at: 40, recovery: nil, isInjected: false),
+                record(.killActive, at: 30, recovery: 200),
+                record(.killActive, at: 40, recovery: nil, isInjected: false),
                 record(.latency, at: 50, recovery: nil),
             ],
             checks: [check(at: 15), check(at: 45), check(at: 60, isFinal: true)],
@@ -43,14 +44,20 @@ struct ChaosReportTests {
         #expect(latency.invariants == 2 && latency.unrecovered == 1)
     }
 
-    @Test("A violated invariant, a violation seen by the injector, open orders and a missing verdict each make a run unclean")
+    @Test(
+        "A violated invariant, a violation seen by the injector, open orders and a missing verdict each make a run unclean"
+    )
     func violations() {
         let final = check(at: 60, isFinal: true)
         func report(_ records: [FaultRecord], _ checks: [CheckRecord], _ orders: ChaosReport.Orders) -> ChaosReport {
             ChaosReport(plan: plan, records: records, checks: checks, orders: orders)
         }
         #expect(report([], [final], calm).isClean)
-        #expect(report([], [check(at: 60, isFinal: true, violated: ["M1": "charged twice"])], calm).violations == ["M1: charged twice"])
+        #expect(
+            report([], [check(at: 60, isFinal: true, violated: ["M1": "charged twice"])], calm).violations == [
+                "M1: charged twice"
+            ]
+        )
         var forged = record(.forgedCallbacks, at: 1, recovery: 1)
         forged.violation = "taken"
         #expect(report([forged], [final], calm).violations == ["fault 1: taken"])

@@ -61,7 +61,8 @@ struct PureTests {
     @Test("A large Kafka frame passes unchanged and is not held back")
     func largePasses() {
         let size = AddressRewriter.largestSearched + 100
-        let frame = [0, UInt8(size >> 16), UInt8(size >> 8 & 0xff), UInt8(size & 0xff)] + [UInt8](repeating: 5, count: size)
+        let frame =
+            [0, UInt8(size >> 16), UInt8(size >> 8 & 0xff), UInt8(size & 0xff)] + [UInt8](repeating: 5, count: size)
         var rewriter = AddressRewriter(server: 1, proxy: 2)
         #expect(rewriter.feed(ByteBuffer(bytes: frame[..<1000])).readableBytes == 1000)
         #expect(Array(rewriter.feed(ByteBuffer(bytes: frame[1000...])).readableBytesView) == Array(frame[1000...]))

@@ -194,6 +194,23 @@ struct SupervisorProcessTests {
         }
     }
 
+    @Test("Waiting after a reload does not believe the status from before it")
+    func waitAfterReload() async throws {
+        let old = World.shell("old", "exec sleep 1000")
+        try await World.with([old]) { world in
+            try world.start()
+            try await world.eventually("start") { world.status("old-1")?.healthy == true }
+            // Nothing listens there: it never becomes ready.
+            let probe = #", "probe": "http://127.0.0.1:1/""#
+            for round in 1...3 {
+                try world.writeTable([old, World.shell("new\(round)", "exec sleep 1000", probe)])
+                #expect(try await world.command("reload").code == 0)
+                #expect(try await world.command("wait", "--timeout", "2").code == 1)
+            }
+            #expect(try await world.stop() == 0)
+        }
+    }
+
     @Test("Log files are cut at the limit, once kept")
     func rotation() async throws {
         let script = "i=0; while :; do i=$((i+1)); echo line $i; done"

@@ -21,7 +21,8 @@ public struct ChaosCommand: AsyncParsableCommand {
     @Option(help: "Faults a minute, about.") var faultsPerMinute = 42
     @Option(help: "The most faults at the same time.") var atOnce = 4
     @Option(help: "Seconds between looks of the verifier during the run.") var checkEvery = 60
-    @Flag(help: "Give each database a disk of its own that can be made full; needs the right to mount.") var disks = false
+    @Flag(help: "Give each database a disk of its own that can be made full; needs the right to mount.") var disks =
+        false
     @Flag(help: "Print the report as JSON.") var json = false
     @Option(help: "The repository.") var root: String
     @Option(help: "The folder with the programs.") var programs: String
@@ -32,7 +33,9 @@ public struct ChaosCommand: AsyncParsableCommand {
     public func validate() throws {
         guard minutes > 0, minutes <= 24 * 60, (1...10_000).contains(rate), (1...600).contains(faultsPerMinute),
             (1...32).contains(atOnce), checkEvery > 0
-        else { throw ValidationError("--minutes, --rate, --faults-per-minute, --at-once and --check-every are above 0.") }
+        else {
+            throw ValidationError("--minutes, --rate, --faults-per-minute, --at-once and --check-every are above 0.")
+        }
     }
 
     /// Reads the command line, runs, and ends the process with the code that belongs to it.
@@ -45,7 +48,9 @@ public struct ChaosCommand: AsyncParsableCommand {
         } catch {
             // Wrong usage is 2 with us, help is 0.
             let isUsage = exitCode(for: error) != .success
-            FileHandle(fileDescriptor: isUsage ? STDERR_FILENO : STDOUT_FILENO).write(Data((fullMessage(for: error) + "\n").utf8))
+            FileHandle(fileDescriptor: isUsage ? STDERR_FILENO : STDOUT_FILENO).write(
+                Data((fullMessage(for: error) + "\n").utf8)
+            )
             Glibc.exit(isUsage ? 2 : 0)
         }
     }

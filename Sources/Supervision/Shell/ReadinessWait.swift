@@ -41,9 +41,12 @@ struct ReadinessWait {
         var drawn = 0
         var shown: [String: ProcessStatus.State] = [:]
         var wasSeen = false
+        // What stands there may be from before a reload that was just answered: only what is written from now on counts. The
+        // supervisor writes at least once a second.
+        let stale = (try? directory.liveStatus())?.updatedAt
         while true {
             let now = SupervisorClock.now()
-            let status = try? directory.liveStatus()
+            let status = (try? directory.liveStatus()).flatMap { $0.updatedAt == stale ? nil : $0 }
             if let status {
                 wasSeen = true
                 if isLive {
@@ -54,7 +57,8 @@ struct ReadinessWait {
                 if status.isHealthy { return 0 }
             }
             // A supervisor that is starting may have written nothing yet; one that was there and is gone will not come back.
-            let isGone = status == nil && (wasSeen || now - begin > .seconds(10))
+            let isAlive = (try? directory.liveStatus()) != nil
+            let isGone = status == nil && !isAlive && (wasSeen || now - begin > .seconds(10))
             if isGone || now - begin >= timeout { return fail(status, isGone: isGone) }
             usleep(100_000)
         }

@@ -14,7 +14,9 @@ struct CallbackForger: Sendable {
         self.installation = installation
         let file = installation.directory + "/secrets/gateway-callback-secret"
         guard let text = try? String(contentsOfFile: file, encoding: .utf8),
-            let bytes = Data(base64Encoded: text.trimmingCharacters(in: .whitespacesAndNewlines).dropFirst(6).description),
+            let bytes = Data(
+                base64Encoded: text.trimmingCharacters(in: .whitespacesAndNewlines).dropFirst(6).description
+            ),
             let base = installation.environment["WAYBILL_PAYMENT_URL"]
         else { throw FaultRefusal("the gateway's secret cannot be read") }
         key = SymmetricKey(data: bytes)

@@ -205,7 +205,8 @@ struct FaultActor: Sendable {
 
     // MARK: - Links
 
-    private func disturbLink(_ fault: PlannedFault, _ random: inout ChaosRandom) async throws(FaultRefusal) -> Injected {
+    private func disturbLink(_ fault: PlannedFault, _ random: inout ChaosRandom) async throws(FaultRefusal) -> Injected
+    {
         let what: LinkFault
         switch fault.kind {
         case .latency:
@@ -270,7 +271,8 @@ struct FaultActor: Sendable {
         }
     }
 
-    private func poisonQueue(_ fault: PlannedFault, _ random: inout ChaosRandom) async throws(FaultRefusal) -> Injected {
+    private func poisonQueue(_ fault: PlannedFault, _ random: inout ChaosRandom) async throws(FaultRefusal) -> Injected
+    {
         let management = try management()
         let count = 1 + Int(random.below(4))
         for index in 0..<count {
@@ -282,7 +284,8 @@ struct FaultActor: Sendable {
         return Injected("\(count) messages to \(fault.target)")
     }
 
-    private func poisonTopic(_ fault: PlannedFault, _ random: inout ChaosRandom) async throws(FaultRefusal) -> Injected {
+    private func poisonTopic(_ fault: PlannedFault, _ random: inout ChaosRandom) async throws(FaultRefusal) -> Injected
+    {
         let payload = random.pick(Poison.payloads) ?? []
         let id = "chaos-poison-\(fault.number)"
         let servers = installation.environment["KAFKA_BOOTSTRAP_SERVERS"] ?? ""
@@ -291,7 +294,9 @@ struct FaultActor: Sendable {
             topic: fault.target,
             key: Array(id.utf8),
             value: payload,
-            headers: Poison.attributes(id: id, type: "waybill.order.placed.v1").map { KafkaHeader($0.0, Array($0.1.utf8)) }
+            headers: Poison.attributes(id: id, type: "waybill.order.placed.v1").map {
+                KafkaHeader($0.0, Array($0.1.utf8))
+            }
         )
         do {
             let producer = try KafkaProducer(
@@ -356,7 +361,9 @@ struct FaultActor: Sendable {
                 case 1: object["reference"] = .string("00000000-0000-7000-8000-00000000000\(index)")
                 default: object["key"] = .string("chaos-\(fault.number)-\(index)")
                 }
-                if await forger.send(.object(object), id: "cb_lie_\(fault.number)_\(index)", .right) != nil { answered += 1 }
+                if await forger.send(.object(object), id: "cb_lie_\(fault.number)_\(index)", .right) != nil {
+                    answered += 1
+                }
             }
         }
         guard answered > 0 else { throw FaultRefusal("payment does not answer just now") }

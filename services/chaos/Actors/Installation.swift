@@ -172,7 +172,9 @@ struct ProcessHandle: Sendable, Hashable {
 
     /// The soft limit of open descriptors.
     var descriptorLimit: Int? {
-        guard isAlive, let text = try? String(contentsOfFile: "/proc/\(pid)/limits", encoding: .utf8) else { return nil }
+        guard isAlive, let text = try? String(contentsOfFile: "/proc/\(pid)/limits", encoding: .utf8) else {
+            return nil
+        }
         for line in text.split(separator: "\n") where line.hasPrefix("Max open files") {
             return line.dropFirst(14).split(separator: " ").first.flatMap { Int($0) }
         }

@@ -24,7 +24,8 @@ struct ManagementAPI: Sendable {
 
     /// Whether it answers at all.
     func isAnswering() async -> Bool {
-        if case .success(let reply) = await send("GET", "/vhosts/\(Self.host)?columns=name", nil, deadline: .seconds(2)) {
+        if case .success(let reply) = await send("GET", "/vhosts/\(Self.host)?columns=name", nil, deadline: .seconds(2))
+        {
             return reply.isSuccess
         }
         return false
@@ -35,7 +36,9 @@ struct ManagementAPI: Sendable {
         let list = try await json("GET", "/connections?columns=name")
         var closed = 0
         for name in (list.arrayValue ?? []).compactMap({ $0["name"]?.stringValue }) {
-            if case .success(let reply) = await send("DELETE", "/connections/" + Self.escaped(name), nil), reply.isSuccess {
+            if case .success(let reply) = await send("DELETE", "/connections/" + Self.escaped(name), nil),
+                reply.isSuccess
+            {
                 closed += 1
             }
         }
@@ -92,10 +95,16 @@ struct ManagementAPI: Sendable {
                 "payload": .string(message.payload), "payload_encoding": "base64",
             ])
         )
-        guard answer["routed"]?.boolValue == true else { throw FaultRefusal("\(message.inbox) does not exist just now") }
+        guard answer["routed"]?.boolValue == true else {
+            throw FaultRefusal("\(message.inbox) does not exist just now")
+        }
     }
 
-    private func json(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws(FaultRefusal) -> JSONValue {
+    private func json(
+        _ method: String,
+        _ path: String,
+        _ body: JSONValue? = nil
+    ) async throws(FaultRefusal) -> JSONValue {
         switch await send(method, path, body.map { StrictJSON.encode($0) }) {
         case .failure(let failure):
             throw FaultRefusal("RabbitMQ's management does not answer (\(failure.code.rawValue))")

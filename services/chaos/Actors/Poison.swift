@@ -6,7 +6,9 @@ enum Poison {
     /// Payloads that are no commands, whatever their type says: no JSON, wrong shape, too deep, duplicate keys, not UTF-8, UTF-16,
     /// numbers that are no whole numbers.
     static let payloads: [[UInt8]] =
-        ["nope", "", "{}", "[]", #"{"orderID":7}"#, #"{"orderID":"x"}"#, String(repeating: "[", count: 513)].map { Array($0.utf8) }
+        ["nope", "", "{}", "[]", #"{"orderID":7}"#, #"{"orderID":"x"}"#, String(repeating: "[", count: 513)].map {
+            Array($0.utf8)
+        }
         + [
             Array(#"{"orderID":"\#(order)","orderID":"\#(order)"}"#.utf8),
             Array(#"{"orderID":""#.utf8) + [0xff, 0xfe] + Array(#""}"#.utf8), [0xff, 0xfe, 0x7b, 0x00, 0x22, 0x00],

@@ -27,7 +27,13 @@ enum Shell {
         defer { try? FileManager.default.removeItem(at: output) }
         _ = FileManager.default.createFile(atPath: output.path, contents: nil, attributes: [.posixPermissions: 0o600])
         let code = try await Task.detached {
-            try spawn(program, arguments, environment ?? ProcessInfo.processInfo.environment, output.path, errors ?? "/dev/null")
+            try spawn(
+                program,
+                arguments,
+                environment ?? ProcessInfo.processInfo.environment,
+                output.path,
+                errors ?? "/dev/null"
+            )
         }.value.waited()
         return Result(code: code, output: [UInt8]((try? Data(contentsOf: output)) ?? Data()))
     }

@@ -75,7 +75,8 @@ final class SubscriberServer: Sendable {
             state.received += 1
             let safe = id.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
             let at = Int64(Date().timeIntervalSince1970 * 1000)
-            let line = #"{"at":\#(at),"endpoint":"\#(path == "/moody" ? "moody" : "steady")","id":"\#(safe)","sha256":"\#(hash)","answer":"\#(mood.rawValue)"}"#
+            let line =
+                #"{"at":\#(at),"endpoint":"\#(path == "/moody" ? "moody" : "steady")","id":"\#(safe)","sha256":"\#(hash)","answer":"\#(mood.rawValue)"}"#
             state.file?.write(Data((line + "\n").utf8))
             return mood
         }
@@ -130,7 +131,10 @@ private final class SubscriberHandler: ChannelInboundHandler {
     ) {
         var fields = HTTPHeaders(headers.map { ($0.key, $0.value) })
         if ends, status != .noContent { fields.add(name: "content-length", value: "0") }
-        context.write(wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: fields))), promise: nil)
+        context.write(
+            wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: status, headers: fields))),
+            promise: nil
+        )
         if ends {
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         } else {

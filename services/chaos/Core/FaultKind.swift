@@ -146,7 +146,8 @@ public enum FaultKind: String, Sendable, Hashable, CaseIterable {
     /// Whether the target stops without saying so, and is only found out by its silence.
     public var isSilent: Bool {
         switch self {
-        case .freezeActive, .freezeStandby, .freezeGateway, .freezeEventLog, .freezeRabbitMQ, .blackhole, .stall, .oneWayCut,
+        case .freezeActive, .freezeStandby, .freezeGateway, .freezeEventLog, .freezeRabbitMQ, .blackhole, .stall,
+            .oneWayCut,
             .slowConsumer:
             true
         default: false

@@ -172,7 +172,9 @@ struct ChaosRun: Sendable {
         do throws(FaultRefusal) {
             injected = try await actor.inject(fault)
         } catch {
-            return journal.end(FaultRecord(fault: fault, isInjected: false, note: error.reason, injectedAt: journal.now))
+            return journal.end(
+                FaultRecord(fault: fault, isInjected: false, note: error.reason, injectedAt: journal.now)
+            )
         }
         var record = FaultRecord(fault: fault, isInjected: true, note: injected.note, injectedAt: journal.now)
         record.violation = injected.violation
@@ -210,7 +212,9 @@ struct ChaosRun: Sendable {
             errors: log
         )
         guard result.code == 0 else {
-            throw ChaosFailure("The system did not come up; see \(log) and \(runDirectory)/logs.\n\(result.text.suffix(600))")
+            throw ChaosFailure(
+                "The system did not come up; see \(log) and \(runDirectory)/logs.\n\(result.text.suffix(600))"
+            )
         }
     }
 
@@ -237,7 +241,9 @@ struct ChaosRun: Sendable {
         for inbox in Self.inboxes {
             let service = String(inbox.prefix { $0 != "." })
             let file = "\(runDirectory)/secrets/amqp-\(service)"
-            let password = try String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+            let password = try String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(
+                in: .whitespacesAndNewlines
+            )
             let port = try routes.port(service, "rabbitmq")
             settings.append("\(service):AMQP_URL=amqp://\(service):\(password)@127.0.0.1:\(port)/waybill")
         }
@@ -286,7 +292,8 @@ struct ChaosRun: Sendable {
     private func keep(_ disks: [String: String]) throws {
         let kept = options.folder + "/data"
         try FileManager.default.createDirectory(atPath: kept, withIntermediateDirectories: true)
-        for name in try FileManager.default.contentsOfDirectory(atPath: runDirectory + "/data") where name != "rabbitmq" {
+        for name in try FileManager.default.contentsOfDirectory(atPath: runDirectory + "/data") where name != "rabbitmq"
+        {
             try FileManager.default.copyItem(atPath: "\(runDirectory)/data/\(name)", toPath: "\(kept)/\(name)")
         }
     }

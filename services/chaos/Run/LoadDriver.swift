@@ -72,7 +72,8 @@ struct HistoryCounts {
 
     /// Reads on.
     mutating func update() {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasSuffix(".jsonl") {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] where name.hasSuffix(".jsonl")
+        {
             let path = folder + "/" + name
             guard let file = FileHandle(forReadingAtPath: path) else { continue }
             defer { try? file.close() }
@@ -96,7 +97,8 @@ struct HistoryCounts {
         _ = FileManager.default.createFile(atPath: path, contents: nil)
         guard let out = FileHandle(forWritingAtPath: path) else { throw ChaosFailure("\(path) cannot be written.") }
         defer { try? out.close() }
-        for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted() where name.hasSuffix(".jsonl") {
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted() where name.hasSuffix(".jsonl")
+        {
             let data = try Data(contentsOf: URL(fileURLWithPath: folder + "/" + name))
             // The last line may be in the making.
             if let end = data.lastIndex(of: UInt8(ascii: "\n")) { try out.write(contentsOf: data[...end]) }
@@ -111,7 +113,8 @@ struct OrderWatch: Sendable {
     /// Orders by status; `nil` when no instance is active.
     func look() async -> [String: Int]? {
         for id in ["order-1", "order-2"] {
-            guard let metrics = await installation.metrics(of: id), metrics.contains("\nwaybill_instance_active 1") else { continue }
+            guard let metrics = await installation.metrics(of: id), metrics.contains("\nwaybill_instance_active 1")
+            else { continue }
             var counts: [String: Int] = [:]
             for line in metrics.split(separator: "\n") where line.hasPrefix("waybill_orders{status=\"") {
                 let parts = line.dropFirst(23).split(separator: "\"", maxSplits: 1)

@@ -26,7 +26,8 @@ final class LiveView: Sendable {
         guard !isTerminal, phase != "healed" else { return }
         let name = "#\(record.fault.number) \(record.fault.kind.rawValue)"
         switch phase {
-        case "begun": line("\(name): \(record.note)" + (record.fault.lasts > 0 ? " for \(seconds(record.fault.lasts))" : ""))
+        case "begun":
+            line("\(name): \(record.note)" + (record.fault.lasts > 0 ? " for \(seconds(record.fault.lasts))" : ""))
         case "skipped": line("\(name) \(record.fault.target): not done, \(record.note)")
         default:
             let recovery = record.recovery.map { "ready again after \(seconds($0))" } ?? "NOT READY in the time given"
@@ -54,36 +55,52 @@ final class LiveView: Sendable {
         if isTerminal { write("\u{1B}[?25h\n") }
     }
 
-    private func screen(_ plan: ChaosPlan, _ journal: Journal, _ orders: [String: Int], _ counts: HistoryCounts) -> [String] {
+    private func screen(
+        _ plan: ChaosPlan,
+        _ journal: Journal,
+        _ orders: [String: Int],
+        _ counts: HistoryCounts
+    ) -> [String] {
         let now = journal.now
         let done = journal.done
         let active = journal.active
         let injected = done.count(where: \.isInjected) + active.count
         let checks = journal.checks
-        let violated = Set(checks.flatMap(\.violated.keys)).union(done.filter { $0.violation != nil }.map { "#\($0.fault.number)" })
+        let violated = Set(checks.flatMap(\.violated.keys)).union(
+            done.filter { $0.violation != nil }.map { "#\($0.fault.number)" }
+        )
         let share = min(1, Double(now) / Double(max(1, plan.length)))
         let bar = String(repeating: "█", count: Int(share * 40)) + String(repeating: "░", count: 40 - Int(share * 40))
         var lines = [
             bold("Waybill chaos") + "  seed \(seed)  \(text.withLock { $0 })",
             "\(bar)  \(seconds(min(now, plan.length))) of \(seconds(plan.length))",
             "",
-            bold("faults") + "    \(injected) done of \(plan.faults.count) planned, \(Set(done.map(\.fault.kind)).count) kinds, "
+            bold("faults")
+                + "    \(injected) done of \(plan.faults.count) planned, \(Set(done.map(\.fault.kind)).count) kinds, "
                 + "\(done.count { !$0.isInjected }) not possible at their time",
-            bold("orders") + "    \(counts.accepted) accepted, \(counts.refused) refused, \(counts.unknown) unknown; \(status(orders))",
+            bold("orders")
+                + "    \(counts.accepted) accepted, \(counts.refused) refused, \(counts.unknown) unknown; \(status(orders))",
             bold("verifier") + "  \(checks.count) looks, "
-                + (violated.isEmpty ? green("no violation") : red("violated: " + violated.sorted().joined(separator: " "))),
+                + (violated.isEmpty
+                    ? green("no violation") : red("violated: " + violated.sorted().joined(separator: " "))),
             "",
             bold("now"),
         ]
         lines += active.suffix(8).map { record in
             let left = record.fault.healedAt - now
-            let what = left > 0 ? yellow("heals in \(seconds(left))") : green("coming back, \(seconds(now - record.healedAt))")
-            return "  #\(record.fault.number)  \(padded(record.fault.kind.rawValue, 20)) \(padded(record.note, 60)) \(what)"
+            let what =
+                left > 0 ? yellow("heals in \(seconds(left))") : green("coming back, \(seconds(now - record.healedAt))")
+            return
+                "  #\(record.fault.number)  \(padded(record.fault.kind.rawValue, 20)) \(padded(record.note, 60)) \(what)"
         }
         lines += ["", bold("before")]
         lines += done.suffix(10).reversed().map { record in
-            let end = record.isInjected ? record.recovery.map { "ready after \(seconds($0))" } ?? red("not ready") : "not done"
-            return dim("  #\(record.fault.number)  \(padded(record.fault.kind.rawValue, 20)) \(padded(record.note, 60)) \(end)")
+            let end =
+                record.isInjected
+                ? record.recovery.map { "ready after \(seconds($0))" } ?? red("not ready") : "not done"
+            return dim(
+                "  #\(record.fault.number)  \(padded(record.fault.kind.rawValue, 20)) \(padded(record.note, 60)) \(end)"
+            )
         }
         return lines
     }
@@ -107,7 +124,8 @@ final class LiveView: Sendable {
     private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 
     private func padded(_ text: String, _ width: Int) -> String {
-        text.count > width ? String(text.prefix(width - 1)) + "…" : text + String(repeating: " ", count: width - text.count)
+        text.count > width
+            ? String(text.prefix(width - 1)) + "…" : text + String(repeating: " ", count: width - text.count)
     }
 
     private func colored(_ text: String, _ code: String) -> String {

@@ -16,7 +16,12 @@ extension ChaosReport {
             lines.append("Orders were still open \(orders.convergenceLimit / 1000) s after the last heal.")
         }
         lines.append("")
-        var table = [["fault", "times", "not possible", "invariants checked", "violations", "recovery, median", "recovery, longest"]]
+        var table = [
+            [
+                "fault", "times", "not possible", "invariants checked", "violations", "recovery, median",
+                "recovery, longest",
+            ]
+        ]
         for row in rows {
             var longest = row.longestRecovery.map { seconds($0) } ?? "–"
             if row.unrecovered > 0 { longest = "not in the time given ×\(row.unrecovered)" }
@@ -57,7 +62,9 @@ extension ChaosReport {
                 "offered": .integer(Int64(orders.offered)), "accepted": .integer(Int64(orders.accepted)),
                 "refused": .integer(Int64(orders.refused)), "unknown": .integer(Int64(orders.unknown)),
                 "byStatus": .object(
-                    JSONObject(orders.byStatus.sorted { $0.key < $1.key }.map { JSONMember($0.key, .integer(Int64($0.value))) })
+                    JSONObject(
+                        orders.byStatus.sorted { $0.key < $1.key }.map { JSONMember($0.key, .integer(Int64($0.value))) }
+                    )
                 ),
                 "convergenceMs": number(orders.convergence), "convergenceLimitMs": .integer(orders.convergenceLimit),
             ]),
@@ -67,7 +74,8 @@ extension ChaosReport {
                         "fault": .string(row.kind.rawValue), "times": .integer(Int64(row.times)),
                         "skipped": .integer(Int64(row.skipped)), "invariantsChecked": .integer(Int64(row.invariants)),
                         "violations": .integer(Int64(row.violations)), "recoveryMedianMs": number(row.medianRecovery),
-                        "recoveryLongestMs": number(row.longestRecovery), "unrecovered": .integer(Int64(row.unrecovered)),
+                        "recoveryLongestMs": number(row.longestRecovery),
+                        "unrecovered": .integer(Int64(row.unrecovered)),
                     ])
                 }
             ),
