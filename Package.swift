@@ -124,10 +124,17 @@ let kitTargets: [Target] = [
         ]
     ),
     .target(name: "CEventLogChecksum"),
-    kit("EventLog", ["CEventLogChecksum", "Failpoints", nioCore, nioPosix, nioConcurrencyHelpers, nioHTTP1, logging]),
+    .systemLibrary(name: "CCompression", providers: [.apt(["zlib1g-dev", "libzstd-dev"])]),
+    kit(
+        "EventLog",
+        [
+            "CEventLogChecksum", "CCompression", "Failpoints", "Telemetry", nioCore, nioPosix, nioConcurrencyHelpers,
+            nioHTTP1, logging,
+        ]
+    ),
     .executableTarget(
         name: "event-log",
-        dependencies: ["EventLog", "Failpoints", argumentParser, logging],
+        dependencies: ["EventLog", "Failpoints", "Telemetry", argumentParser, logging],
         path: "Sources/EventLogServer",
         swiftSettings: strict
     ),
@@ -251,7 +258,7 @@ let testTargets: [Target] = [
     tests("Telemetry", ["Telemetry", "StrictJSON", logging, coreMetrics]),
     tests(
         "EventLog",
-        ["EventLog", nioCore, nioPosix, logging],
+        ["EventLog", "Telemetry", nioCore, nioPosix, logging],
         resources: [.copy("Fixtures")]
     ),
     tests(
@@ -348,9 +355,22 @@ let testTargets: [Target] = [
     tests("WaybillSimulation", ["WaybillSimulation"]),
 ]
 
+// Needs libFuzzer's runtime, so it is there only for scripts/fuzz-event-log.sh.
+let fuzzTargets: [Target] =
+    Context.environment["WAYBILL_FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "event-log-fuzz",
+            dependencies: ["EventLog", nioCore],
+            path: "Tests/EventLogFuzz",
+            swiftSettings: strict
+        )
+    ]
+
 let package = Package(
     name: "waybill",
     dependencies: packages,
-    targets: kitTargets + serviceTargets + testTargets,
+    targets: kitTargets + serviceTargets + testTargets + fuzzTargets,
     swiftLanguageModes: [.v6]
 )

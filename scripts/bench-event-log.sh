@@ -42,7 +42,7 @@ start_server() {
     server_pid=$!
     disown "$server_pid"
     for _ in $(seq 6000); do
-        found="$(sed -n 's/.*"Listening","address":"127.0.0.1:\([0-9]*\)".*/\1/p' "$work/server.log" | head -1)"
+        found="$(sed -n 's/.*"Listening".*"address":"127.0.0.1:\([0-9]*\)".*/\1/p' "$work/server.log" | head -1)"
         if [ -n "$found" ]; then port="$found"; return; fi
         kill -0 "$server_pid" 2> /dev/null || break
         sleep 0.01
@@ -74,7 +74,7 @@ if [ "$big" -gt 0 ]; then
     before=$(date +%s%N)
     start_server
     echo "{\"gigabytes\":$(du -sb "$work/data" | awk '{print $1 / 1e9}'),\"seconds\":$(awk "BEGIN {print ($(date +%s%N) - $before) / 1e9}")}"
-    grep -o '"message":"Recovered".*' "$work/server.log"
+    grep -o '"msg":"Recovered".*' "$work/server.log"
 fi
 kill "$server_pid"
 server_pid=""

@@ -5,7 +5,7 @@
 #
 # The suite is fetched and built once into the work directory (default .build/conformance-kafka); what building it needs is
 # installed, and apt's own sources say where Debian 12's source packages are. Each test runs in a process of its own with a
-# time limit. A test that prints PASSED after 0.000 s did not run anything and counts as failed.
+# time limit and, if it fails, a second try. A test that prints PASSED after 0.000 s did not run anything and has failed.
 # Exit code: 0 all passed, 1 some failed, 2 it could not be carried out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -110,7 +110,7 @@ start_server() {
     server_pid=$!
     local port=""
     for _ in $(seq 200); do
-        port="$(sed -n 's/.*"Listening","address":"127.0.0.1:\([0-9]*\)".*/\1/p' "$work/server.log" | head -1)"
+        port="$(sed -n 's/.*"Listening".*"address":"127.0.0.1:\([0-9]*\)".*/\1/p' "$work/server.log" | head -1)"
         if [ -n "$port" ]; then break; fi
         kill -0 "$server_pid" 2>/dev/null || break
         sleep 0.1
@@ -123,35 +123,47 @@ fetch_and_build
 start_server
 printf 'bootstrap.servers=%s\ntest.topic.random=true\ntest.timeout.multiplier=2\n' "$bootstrap" > "$work/test.conf"
 
-passed=0 failed=0 failures=""
-for entry in $tests; do
-    number="${entry:0:4}"
-    flags=(-p1)
-    case "$entry" in
+# run_entry ENTRY LOG: one process of the suite; leaves status, verdict, duration and seconds.
+run_entry() {
+    local number="${1:0:4}" flags=(-p1) start rows
+    case "$1" in
         *-) ;;
         *+P) flags+=(-E -Q -P) ;;
         *) flags+=(-E -Q) ;;
     esac
-    log="$work/$entry.log"
     start=$(date +%s)
     status=0
     (cd "$work/suite/tests" && RDKAFKA_TEST_CONF="$work/test.conf" TEST_KAFKA_VERSION=3.0.0 TESTS="$number" \
-        timeout 300 ./test-runner "${flags[@]}") > "$log" 2>&1 || status=$?
+        timeout 300 ./test-runner "${flags[@]}") > "$2" 2>&1 || status=$?
     seconds=$(($(date +%s) - start))
     # A number may stand for several tests (some need the socket emulation and are skipped): none may fail, and one at
     # least must have passed and taken time.
-    rows="$(sed 's/\x1b\[[0-9;]*m//g' "$log" | grep -E "^\| ${number}_" || true)"
+    rows="$(sed 's/\x1b\[[0-9;]*m//g' "$2" | grep -E "^\| ${number}_" || true)"
     verdict="$(echo "$rows" | awk -F'|' '{gsub(/ /,"",$3); if ($3 == "PASSED") passed++; else if ($3 != "SKIPPED") other=$3; else skipped++}
         END {print (other != "" ? other : (passed > 0 ? "PASSED" : (skipped > 0 ? "SKIPPED" : "no result")))}')"
     duration="$(echo "$rows" | awk -F'|' '{gsub(/[ s]/,"",$4); if ($4 + 0 > longest) longest = $4 + 0} END {printf "%.3f", longest}')"
-    if [ "$status" -eq 0 ] && [ "$verdict" = PASSED ] && [ "$duration" != 0.000 ]; then
+}
+
+has_passed() { [ "$status" -eq 0 ] && [ "$verdict" = PASSED ] && [ "$duration" != 0.000 ]; }
+
+passed=0 again="" failures=""
+for entry in $tests; do
+    run_entry "$entry" "$work/$entry.log"
+    note=passed
+    if ! has_passed; then
+        # Some tests race with themselves on a loaded machine: whoever fails gets a second try, which is told.
+        mv "$work/$entry.log" "$work/$entry.first.log"
+        run_entry "$entry" "$work/$entry.log"
+        note="passed at the second try, see $work/$entry.first.log"
+        again="$again $entry"
+    fi
+    if has_passed; then
         passed=$((passed + 1))
-        printf '%-8s passed  %4s s\n' "$entry" "$seconds"
+        printf '%-8s %4s s  %s\n' "$entry" "$seconds" "$note"
     else
-        failed=$((failed + 1))
         failures="$failures $entry"
-        printf '%-8s FAILED  %4s s  exit %s %s (%s)\n' "$entry" "$seconds" "$status" "$verdict" "$log"
+        printf '%-8s %4s s  FAILED  exit %s %s (%s)\n' "$entry" "$seconds" "$status" "$verdict" "$work/$entry.log"
     fi
 done
-echo "passed $passed, failed $failed${failures:+:$failures}"
-[ "$failed" -eq 0 ]
+echo "passed $passed, failed $(wc -w <<< "$failures")${failures:+:$failures}${again:+; tried twice:$again}"
+[ -z "$failures" ]

@@ -49,7 +49,7 @@ start_server() {
     server_pid=$!
     disown "$server_pid"
     for _ in $(seq 600); do
-        found="$(sed -n 's/.*"Listening","address":"127.0.0.1:\([0-9]*\)".*/\1/p' "$work/server-$1.log" | head -1)"
+        found="$(sed -n 's/.*"Listening".*"address":"127.0.0.1:\([0-9]*\)".*/\1/p' "$work/server-$1.log" | head -1)"
         if [ -n "$found" ]; then port="$found"; return; fi
         kill -0 "$server_pid" 2> /dev/null || break
         sleep 0.05

@@ -6,6 +6,7 @@ import Foundation
 import Glibc
 import Logging
 import Synchronization
+import Telemetry
 
 /// `event-log serve`
 struct Serve: AsyncParsableCommand {
@@ -95,7 +96,10 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let environment = ProcessInfo.processInfo.environment["LOG_LEVEL"]
         let level = (logLevel ?? environment).flatMap { Logger.Level(rawValue: $0) } ?? .info
-        let logger = Logger(label: "event-log") { JSONLogHandler(label: $0, level: level) }
+        let logger = Logger(label: "event-log") {
+            JSONLogHandler(label: $0, service: "event-log", instance: "1", logLevel: level)
+        }
+        defer { FileDescriptorLogOutput.standardOutput.flush() }
         do {
             if let failpoints = try Failpoints.check() { logger.critical("\(failpoints)") }
         } catch {

@@ -8,7 +8,8 @@ package_reason() {
         librabbitmq-dev) printf 'C library that speaks AMQP' ;;
         librdkafka-dev) printf 'C library that speaks the Kafka protocol' ;;
         libsqlite3-dev) printf 'C library of the databases' ;;
-        zlib1g-dev) printf 'C library that the HTTP packages compress with' ;;
+        zlib1g-dev) printf 'C library that the HTTP packages and the event log compress with' ;;
+        libzstd-dev) printf 'C library that the event log reads compressed batches with' ;;
         pkg-config) printf 'tells the compiler where those libraries are' ;;
         curl) printf 'HTTP from scripts' ;;
         kcat) printf 'a Kafka client that is not ours, for the tests' ;;
@@ -76,7 +77,7 @@ install_packages() {
 }
 
 # What building needs.
-readonly build_packages=(pkg-config librabbitmq-dev librdkafka-dev libsqlite3-dev zlib1g-dev)
+readonly build_packages=(pkg-config librabbitmq-dev librdkafka-dev libsqlite3-dev zlib1g-dev libzstd-dev)
 
 # Swift itself is not a Debian package.
 ensure_swift() {

@@ -1,14 +1,22 @@
 import NIOCore
 
+/// A codec of record batches.
+protocol Decompressor: Sendable {
+    /// Nil when the input is malformed or unfolds to more than `limit` bytes.
+    static func decompress(_ input: [UInt8], limit: Int) -> [UInt8]?
+}
+
 /// Reads the records of compressed batches, for lookups by time only: batches are stored and served as they came.
-///
-/// gzip, snappy and lz4 are decoded here, in a few hundred lines without a C library. zstd is not: its lookups are answered
-/// with the batch's first offset, which is never later than the exact one, so a client only reads a little more.
 enum Decompression {
-    /// A batch's records may unfold to this many bytes; what is larger is treated like an unknown codec.
+    /// A batch's records may unfold to this many bytes; what is larger is treated like bytes that make no sense.
     static let limit = 64 << 20
 
-    /// The records of a batch, or nil when its codec is not built in or its bytes make no sense.
+    /// By the number in a batch's attributes.
+    static let codecs: [Int16: any Decompressor.Type] = [
+        1: Gzip.self, 2: Snappy.self, 3: LZ4.self, 4: Zstandard.self,
+    ]
+
+    /// The records of a batch, or nil when they cannot be unfolded.
     static func records(of batch: ByteBuffer, header: BatchHeader) -> ByteBuffer? {
         guard
             let payload = batch.getSlice(
@@ -17,15 +25,25 @@ enum Decompression {
             )
         else { return nil }
         if header.codec == 0 { return payload }
-        let bytes = Array(payload.readableBytesView)
-        let unfolded: [UInt8]? =
-            switch header.codec {
-            case 1: Gzip.decompress(bytes, limit: limit)
-            case 2: Snappy.decompress(bytes, limit: limit)
-            case 3: LZ4.decompress(bytes, limit: limit)
-            default: nil
-            }
+        let unfolded = codecs[header.codec]?.decompress(Array(payload.readableBytesView), limit: limit)
         return unfolded.map { ByteBuffer(bytes: $0) }
+    }
+
+    /// Collects what a streaming decoder writes, chunk by chunk: `next` fills a chunk from its start and answers how many
+    /// bytes that were and whether they were the last, or nil for malformed input.
+    static func unfold(
+        limit: Int,
+        _ next: (UnsafeMutableBufferPointer<UInt8>) -> (count: Int, isEnd: Bool)?
+    ) -> [UInt8]? {
+        var output: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            guard let (count, isEnd) = chunk.withUnsafeMutableBufferPointer({ next($0) }),
+                output.count + count <= limit
+            else { return nil }
+            output += chunk.prefix(count)
+            if isEnd { return output }
+        }
     }
 }
 

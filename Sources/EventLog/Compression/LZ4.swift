@@ -1,8 +1,7 @@
 /// LZ4 frames (lz4_Frame_format.md). Checksums are not verified: the batch's own has been.
-enum LZ4 {
+enum LZ4: Decompressor {
     private static let magic: UInt32 = 0x184D_2204
 
-    /// Nil when the input is malformed or unfolds to more than `limit` bytes.
     static func decompress(_ input: [UInt8], limit: Int) -> [UInt8]? {
         var cursor = ByteCursor(input)
         guard cursor.littleEndian(4) == magic, let flags = cursor.byte(), flags >> 6 == 1, cursor.byte() != nil else {

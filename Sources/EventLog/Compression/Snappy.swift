@@ -1,8 +1,7 @@
 /// Snappy: the raw format and the framing of the Java library that Kafka clients use ("xerial").
-enum Snappy {
+enum Snappy: Decompressor {
     private static let xerialMagic: [UInt8] = [0x82, 0x53, 0x4E, 0x41, 0x50, 0x50, 0x59, 0x00]
 
-    /// Nil when the input is malformed or unfolds to more than `limit` bytes.
     static func decompress(_ input: [UInt8], limit: Int) -> [UInt8]? {
         guard input.starts(with: xerialMagic) else { return block(input, 0, input.count, limit: limit) }
         // Magic, version, compatible version; then blocks, each after its big-endian length.

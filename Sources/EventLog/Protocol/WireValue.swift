@@ -82,7 +82,7 @@ extension String: WireNullable {
 
     func put(into writer: inout WireWriter) {
         // A classic string's length has 16 bits; nothing this server writes comes near (names ≤ 249, messages ≤ 4096).
-        let bytes = utf8.prefix(Int(Int16.max))
+        let bytes = utf8.prefix(writer.isFlexible ? .max : Int(Int16.max))
         writer.length(bytes.count, isShort: true)
         writer.bytes(bytes)
     }

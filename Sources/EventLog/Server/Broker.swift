@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
+import Telemetry
 
 /// What the requests do: decoding, dispatch, and the state that all connections share.
 ///
@@ -48,11 +49,11 @@ final class Broker: Sendable {
 
     /// Counts a new connection in; false when there are too many.
     func admitConnection() -> Bool {
-        guard !isStopping.load(ordering: .relaxed), metrics.connections.value < configuration.maxConnections else {
-            metrics.connectionsRefused.add(1)
+        guard !isStopping.load(ordering: .relaxed), Int(metrics.connections.value) < configuration.maxConnections else {
+            metrics.connectionsRefused.increment(by: 1)
             return false
         }
-        metrics.connections.add(1)
+        metrics.connections.increment(by: 1)
         return true
     }
 

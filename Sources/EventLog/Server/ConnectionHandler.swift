@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import Telemetry
 
 /// One client's connection: frames in, answers out in the order of the requests.
 ///
@@ -72,7 +73,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         stallTimer?.cancel()
         running?.cancel()
         running = nil
-        if isAdmitted { broker.metrics.connections.add(-1) }
+        if isAdmitted { broker.metrics.connections.decrement(by: 1) }
         switch frame {
         case .body(_, let length): broker.requestBudget.giveBack(length)
         case .waitingForBudget, .length: break
@@ -100,7 +101,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isClosed else { return }
         let bytes = unwrapInboundIn(data)
-        broker.metrics.bytesIn.add(bytes.readableBytes)
+        broker.metrics.bytesIn.increment(by: bytes.readableBytes)
         consume(bytes)
     }
 
@@ -127,7 +128,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     private func fail(_ reason: String) {
-        broker.metrics.connectionsFailed.add(1)
+        broker.metrics.connectionsFailed.increment(by: 1)
         broker.logger.debug("Closing a connection", metadata: ["reason": "\(reason)", "peer": "\(peer)"])
         close()
     }
@@ -239,7 +240,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private func accept(_ body: ByteBuffer) {
         stallTimer?.cancel()
         stallTimer = nil
-        broker.metrics.requests.add(1)
+        broker.metrics.requests.increment(by: 1)
         let isProduce = body.getInteger(at: body.readerIndex, as: Int16.self) == ApiKey.produce.rawValue
         slots.append(
             Slot(number: nextNumber, isProduce: isProduce, size: body.readableBytes, state: .waiting(body))
@@ -345,7 +346,7 @@ final class ConnectionHandler: ChannelInboundHandler {
             return
         }
         for (place, chunk) in chunks.enumerated() {
-            broker.metrics.bytesOut.add(chunk.readableBytes)
+            broker.metrics.bytesOut.increment(by: chunk.readableBytes)
             if place == chunks.count - 1, let onWritten {
                 // A client that stops reading must not keep the bytes that all share.
                 let reference = ConnectionReference(self, context: context)

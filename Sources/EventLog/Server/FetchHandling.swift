@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import Synchronization
+import Telemetry
 
 extension Broker {
     func fetch(
@@ -109,7 +110,7 @@ private final class FetchOperation: RunningRequest, Sendable {
             waiter.end()
             // A parked fetch that nobody wakes any more still has to give back what its request holds.
             if !ended.isOver {
-                broker.metrics.parkedFetches.add(-1)
+                broker.metrics.parkedFetches.decrement(by: 1)
                 responder.sendNothing()
             }
         }
@@ -191,7 +192,7 @@ private final class FetchOperation: RunningRequest, Sendable {
             state.waiter = waiter
             return state.isOver
         }
-        broker.metrics.parkedFetches.add(1)
+        broker.metrics.parkedFetches.increment(by: 1)
         if isOver { timer.cancel() }
     }
 
@@ -206,7 +207,7 @@ private final class FetchOperation: RunningRequest, Sendable {
         }
         guard !ended.isOver else { return }
         ended.timer?.cancel()
-        broker.metrics.parkedFetches.add(-1)
+        broker.metrics.parkedFetches.decrement(by: 1)
         evaluate()
     }
 
@@ -238,7 +239,7 @@ private final class FetchOperation: RunningRequest, Sendable {
             response.topics[item.target.topic].partitions[item.target.place].records = records
             response.topics[item.target.topic].partitions[item.target.place].error = error
         }
-        broker.metrics.fetchedBytes.add(used)
+        broker.metrics.fetchedBytes.increment(by: used)
         responder.send(response) { [broker] in broker.fetchBudget.giveBack(planned) }
     }
 }

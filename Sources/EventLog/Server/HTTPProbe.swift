@@ -2,6 +2,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Synchronization
+import Telemetry
 
 /// The small HTTP listener: `/health/live`, `/health/ready` and `/metrics`. Answers one request per connection.
 final class HTTPProbe: Sendable {
@@ -76,8 +77,8 @@ private final class ProbeHandler: ChannelInboundHandler {
             status = broker == nil ? .serviceUnavailable : .ok
             text = broker == nil ? "{\"status\":\"recovering\"}\n" : "{\"status\":\"ready\"}\n"
         case (.GET, "/metrics"):
-            type = "text/plain; version=0.0.4"
-            text = broker.map { MetricsPage.render($0) } ?? ""
+            type = PrometheusRegistry.contentType
+            text = broker.map { String(decoding: LogMetrics.page($0), as: UTF8.self) } ?? ""
         case (.GET, _), (.HEAD, _):
             status = .notFound
             text = "{\"status\":404,\"title\":\"Not Found\"}\n"

@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import Synchronization
+import Telemetry
 
 extension Broker {
     /// Collects the outcomes of a produce request's partitions.
@@ -48,7 +49,7 @@ extension Broker {
         for (place, topic) in request.topics.enumerated() {
             for (index, partition) in topic.partitions.enumerated() {
                 @Sendable func refuse(_ code: ErrorCode, _ message: String? = nil) {
-                    metrics.refusedBatches.add(1)
+                    metrics.refusedBatches.increment(by: 1)
                     collector.note(responder, acks: acks) { response in
                         response.topics[place].partitions[index].error = code
                         response.topics[place].partitions[index].errorMessage = message

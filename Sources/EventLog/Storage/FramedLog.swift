@@ -4,6 +4,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Synchronization
+import Telemetry
 
 /// An append-only file of checksummed entries with group commit: the form of `meta.log` and `offsets.log`.
 ///
@@ -198,7 +199,7 @@ final class FramedLog: Sendable {
             Failpoints.reach("log.journal.before-sync")
             let start = ContinuousClock.now
             try file.synchronize()
-            environment.metrics.syncDuration.record(ContinuousClock.now - start)
+            environment.metrics.syncDuration.observe(ContinuousClock.now - start)
             Failpoints.reach("log.journal.before-ack")
             state.withLock { $0.size = size + bytes }
             return nil

@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
+import Telemetry
 
 /// The flush job: at most one per partition at a time, on a flush thread.
 extension PartitionLog {
@@ -104,8 +105,8 @@ extension PartitionLog {
         Failpoints.reach("log.before-sync")
         try active.segment.file.synchronize()
         Failpoints.reach("log.before-ack")
-        environment.metrics.syncDuration.record(ContinuousClock.now - start)
-        environment.metrics.syncedBytes.add(round.bytes)
+        environment.metrics.syncDuration.observe(ContinuousClock.now - start)
+        environment.metrics.syncedBytes.increment(by: round.bytes)
     }
 
     /// Publishes a durable round: watermark first, then answers, then waiters.
@@ -130,7 +131,7 @@ extension PartitionLog {
             }
             return round.bytes > 0 ? state.waiters.takeAll() : []
         }
-        environment.metrics.batches.add(round.items.count)
+        environment.metrics.batches.increment(by: round.items.count)
         for item in round.items {
             item.completion(.appended(baseOffset: item.baseOffset, appendTime: item.appendTime))
         }
@@ -142,7 +143,7 @@ extension PartitionLog {
     /// A failed round: what was given out since the last durable batch is taken back. A failed synchronisation (or a
     /// file that cannot be cut back) ends the partition and the server; a full disk only refuses the appends.
     private func fail(_ round: Round, _ error: StorageError) {
-        environment.metrics.appendFailures.add(1)
+        environment.metrics.appendFailures.increment(by: 1)
         environment.logger.error(
             "An append failed",
             metadata: ["partition": "\(topic)-\(index)", "error": "\(error)"]

@@ -1,5 +1,6 @@
 import NIOCore
 import Synchronization
+import Telemetry
 
 /// One partition's log: sealed segments, one active segment, and appends that wait for their flush.
 ///
@@ -122,7 +123,7 @@ final class PartitionLog: Sendable {
             case .refuse(let code):
                 return .refuse(code)
             case .duplicate(let baseOffset):
-                environment.metrics.duplicateBatches.add(1)
+                environment.metrics.duplicateBatches.increment(by: 1)
                 state.pending.append(
                     Pending(baseOffset: baseOffset, appendTime: appendTime, completion: completion)
                 )

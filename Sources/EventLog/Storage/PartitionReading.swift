@@ -189,7 +189,7 @@ extension PartitionLog {
             guard batchMayMatch(header) else { return true }
             let batch = try entry.segment.file.read(at: position, count: header.totalSize)
             guard let records = Decompression.records(of: batch, header: header) else {
-                // A codec that is not built in: the batch's first record stands for the one that was asked for.
+                // Records that cannot be unfolded: the batch's first one stands for the one that was asked for.
                 found = RecordWalk.Record(offset: header.baseOffset, timestamp: header.maxTimestamp)
                 return false
             }

@@ -1,5 +1,6 @@
 import NIOCore
 import Synchronization
+import Telemetry
 
 /// Removing records from the log's start. Only the administration thread comes here.
 extension PartitionLog {
@@ -48,6 +49,6 @@ extension PartitionLog {
             try environment.files.remove(entry.segment.indexPath)
         }
         try environment.files.synchronizeDirectory(directory)
-        environment.metrics.segmentsRemoved.add(removed.count)
+        environment.metrics.segmentsRemoved.increment(by: removed.count)
     }
 }

@@ -1,6 +1,6 @@
-"""Writes compressed.jsonl: texts packed by zlib, the lz4 tool and cramjam (snappy), for the decoders' tests.
+"""Writes compressed.jsonl: texts packed by zlib, the lz4 and zstd tools and cramjam (snappy), for the decoders' tests.
 
-Run:  v/bin/pip install cramjam && v/bin/python generate_compressed.py   (the lz4 command must be installed)
+Run:  v/bin/pip install cramjam && v/bin/python generate_compressed.py   (the commands lz4 and zstd must be installed)
 """
 
 import gzip
@@ -30,12 +30,14 @@ def xerial(data):
 
 with open("compressed.jsonl", "w") as output:
     for name, plain in samples.items():
+        def tool(*command):
+            return subprocess.run(command, input=plain, capture_output=True, check=True).stdout
+
         packed = [
             ("gzip", gzip.compress(plain, 9)), ("gzip", gzip.compress(plain, 1)), ("snappy", xerial(plain)),
             ("snappy", bytes(cramjam.snappy.compress_raw(plain))),
-            ("lz4", subprocess.run(["lz4", "-c", "-9"], input=plain, capture_output=True, check=True).stdout),
-            ("lz4", subprocess.run(["lz4", "-c", "-BD", "-B4", "--content-size"], input=plain, capture_output=True,
-                                   check=True).stdout),
+            ("lz4", tool("lz4", "-c", "-9")), ("lz4", tool("lz4", "-c", "-BD", "-B4", "--content-size")),
+            ("zstd", tool("zstd", "-c", "-3")), ("zstd", tool("zstd", "-c", "-19", "--no-check")),
         ]
         for codec, bytes_ in packed:
             line = {"name": name, "codec": codec, "plain": plain.hex(), "packed": bytes_.hex()}

@@ -1,4 +1,5 @@
 import NIOCore
+import Telemetry
 import Testing
 
 @testable import EventLog
@@ -119,7 +120,7 @@ import Testing
             try await honest.createTopic("t")
             let value = String(repeating: "v", count: 100_000)
             for _ in 0..<20 { _ = try await honest.produce("t", 0, TestBatch.make([value])) }
-            let greedy = try await test.client()
+            let greedy = try await test.client(reads: false)
             let request = try TestClient.frame(
                 .fetch,
                 TestClient.fetchRequest("t", offset: 0, maxBytes: 2_000_000),
@@ -133,7 +134,7 @@ import Testing
                 #expect(try await honest.produce("t", 0, TestBatch.make(["\(number)"])).error == .none)
             }
             // 4 GB were asked for; what fits into the buffers of a socket was read, and little more.
-            #expect(test.server.broker.metrics.fetchedBytes.value < 64 << 20)
+            #expect(Int(test.server.broker.metrics.fetchedBytes.value) < 32 << 20)
             #expect(test.server.broker.fetchBudget.used < 16 << 20)
             sending.cancel()
             await greedy.close()
@@ -167,7 +168,7 @@ import Testing
             await expectSoon { broker.requestBudget.used >= 3 * limit }
             // 60 MB are on their way. Each connection may pass its bound by a frame, and by one read of the socket.
             #expect(broker.requestBudget.used < 3 * (limit + (512 << 10)))
-            #expect(broker.metrics.bytesIn.value - before < 3 * (limit + (1 << 20)))
+            #expect(Int(broker.metrics.bytesIn.value - before) < 3 * (limit + (1 << 20)))
             for task in sending { task.cancel() }
             for client in greedy { await client.close() }
             // The end of an unread connection is behind its data: the server gets there when the fetches are answered.

@@ -42,9 +42,11 @@ final class TestClient: Sendable {
         self.frames = frames
     }
 
-    static func connect(_ port: Int) async throws -> TestClient {
+    /// Without `reads` whatever the server sends stays in the sockets.
+    static func connect(_ port: Int, reads: Bool = true) async throws -> TestClient {
         let (frames, sink) = AsyncStream.makeStream(of: ByteBuffer.self)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.autoRead, value: reads)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Handler(sink: sink))
@@ -193,7 +195,9 @@ struct TestServer {
         try? files.removeDirectory(directory)
     }
 
-    func client() async throws -> TestClient { try await TestClient.connect(server.port) }
+    func client(reads: Bool = true) async throws -> TestClient {
+        try await TestClient.connect(server.port, reads: reads)
+    }
 }
 
 /// Shorthands for the requests that most tests need.
