@@ -2,7 +2,7 @@
 
 usage: fuzz-seeds.py FIXTURES DIRECTORY
 
-The first two bytes are as Tests/EventLogFuzz/main.swift reads them: the message's place among all names and the version's
+The first two bytes are as Tests/EventLogFuzz/EventLogFuzz.swift reads them: the message's place among all names and the version's
 place among the listed ones; then the message. After the last message come a whole request frame and a batch.
 """
 

@@ -120,9 +120,14 @@ private func runFuzzer(
     _ target: @convention(c) (UnsafeRawPointer?, Int) -> CInt
 ) -> CInt
 
-var count = CommandLine.argc
-var arguments = CommandLine.unsafeArgv
-_ = runFuzzer(&count, &arguments) { start, size in
-    Target.run(UnsafeRawBufferPointer(start: start, count: size))
-    return 0
+@main
+struct EventLogFuzz {
+    static func main() {
+        var count = CommandLine.argc
+        var arguments = CommandLine.unsafeArgv
+        _ = runFuzzer(&count, &arguments) { start, size in
+            Target.run(UnsafeRawBufferPointer(start: start, count: size))
+            return 0
+        }
+    }
 }
