@@ -355,22 +355,9 @@ let testTargets: [Target] = [
     tests("WaybillSimulation", ["WaybillSimulation"]),
 ]
 
-// Needs libFuzzer's runtime, so it is there only for scripts/fuzz-event-log.sh.
-let fuzzTargets: [Target] =
-    Context.environment["WAYBILL_FUZZ"] == nil
-    ? []
-    : [
-        .executableTarget(
-            name: "event-log-fuzz",
-            dependencies: ["EventLog", nioCore],
-            path: "Tests/EventLogFuzz",
-            swiftSettings: strict
-        )
-    ]
-
 let package = Package(
     name: "waybill",
     dependencies: packages,
-    targets: kitTargets + serviceTargets + testTargets + fuzzTargets,
+    targets: kitTargets + serviceTargets + testTargets,
     swiftLanguageModes: [.v6]
 )
