@@ -30,7 +30,8 @@ prepare_cells() {
     done
     cli catalog put SOLD-OUT --price 3.00 --currency EUR --name 'Never there' >/dev/null
     cli stock set SOLD-OUT 0 >/dev/null
-    cli webhook listen --json >"$work/webhooks.jsonl" 2>"$work/listen.log" &
+    # Not by way of the function: that would run in a shell of its own, and only that shell would be ended.
+    "$WAYBILL_BIN_DIR/waybill" webhook listen --json >"$work/webhooks.jsonl" 2>"$work/listen.log" &
     # shellcheck disable=SC2034
     listener=$!
     local attempt
