@@ -48,9 +48,9 @@ noticed=0
 while read -r word guard mistake; do
     [ "$word" = guard ] || continue
     [ -z "$only" ] || [ "$guard" = "$only" ] || continue
-    out=$("$waybill" simulate --sabotage "$guard" --seeds "1..$seeds" --orders "$orders" --workers 1 --json) && code=0 || code=$?
+    out=$("$waybill" simulate --sabotage "$guard" --seeds "1..$seeds" --orders "$orders" --workers 1 --json 2>/dev/null) && code=0 || code=$?
     if [ "$code" -eq 1 ]; then
-        read -r seed id < <(printf '%s' "$out" | sed -E 's/.*"failed":\[\{[^]]*"id":"([^"]*)".*"seed":"([0-9]+)".*/\2 \1/')
+        read -r seed id < <(jq -r '.failed[0] | "\(.seed) \(.id)"' <<<"$out")
         printf '%-34s %s, seed %s\n' "$guard" "$id" "$seed"
         printf '| `%s` | %s | %s | %s |\n' "$guard" "$mistake" "$id" "$seed" >>"$table"
         noticed=$((noticed + 1))
