@@ -7,7 +7,7 @@ import StrictJSON
 struct DoctorRound {
     let session: Session
     let rules: DoctorRules
-    /// The broker counts acknowledgements every ten seconds; two looks must be further apart.
+    /// The broker counts acknowledgements and consumers every ten seconds; two looks must be further apart.
     private static let betweenLooks: Duration = .seconds(11)
     /// The most orders of one status, payments and reservations that are looked at.
     private static let maximum = 100
@@ -149,7 +149,8 @@ struct DoctorRound {
         // Retry queues have no consumer: their messages leave by themselves.
         let consumed = first.filter { !$0.name.contains(".retry.") }
         var second: [BrokerQueues.Queue] = []
-        if consumed.contains(where: { $0.messages > 0 && $0.consumers > 0 }) {
+        // What the broker shows can be ten seconds old: whoever looks idle or alone is looked at twice.
+        if consumed.contains(where: { $0.messages > 0 || $0.consumers == 0 }) {
             try? await Task.sleep(for: Self.betweenLooks)
             second = await BrokerQueues.all(session) ?? []
         }
@@ -157,7 +158,7 @@ struct DoctorRound {
             let later = second.first { $0.name == queue.name }
             return DoctorEvidence.Queue(
                 name: queue.name,
-                consumers: later?.consumers ?? queue.consumers,
+                consumers: max(queue.consumers, later?.consumers ?? 0),
                 messages: later?.messages ?? queue.messages,
                 isStill: later.map { $0.messages > 0 && queue.messages > 0 && $0.acknowledged == queue.acknowledged }
                     ?? false

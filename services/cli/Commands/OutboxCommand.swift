@@ -182,7 +182,8 @@ extension OutboxCommand {
             let commands = answer["commands"]?.integerValue ?? 0
             guard commands > 0 else { return Console.print("No order waits for an answer.") }
             table.print()
-            Console.print("\(grouped(commands)) commands \(dryRun ? "would be" : "were") asked for again.")
+            let (noun, past) = commands == 1 ? ("command", "was") : ("commands", "were")
+            Console.print("\(grouped(commands)) \(noun) \(dryRun ? "would be" : past) asked for again.")
         }
     }
 }
