@@ -6,8 +6,8 @@ struct WebhookCommand: AsyncParsableCommand {
         commandName: "webhook",
         abstract: "Endpoints that are told of events, what was delivered, and a local receiver.",
         subcommands: [
-            WebhookEndpointCommand.self, WebhookDeliveryCommand.self, WebhookListenCommand.self,
-            WebhookVerifyCommand.self,
+            WebhookEndpointCommand.self, WebhookDeliveryCommand.self, WebhookRecoverCommand.self,
+            WebhookListenCommand.self, WebhookVerifyCommand.self, WebhookSignCommand.self,
         ]
     )
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import StrictJSON
 
 /// `waybill webhook endpoint …`
@@ -7,7 +8,8 @@ struct WebhookEndpointCommand: AsyncParsableCommand {
         commandName: "endpoint",
         abstract: "Endpoints: who is told of what.",
         subcommands: [
-            Add.self, List.self, Get.self, Pause.self, Resume.self, Remove.self, Rotate.self, Test.self,
+            Add.self, List.self, Get.self, Secret.self, Pause.self, Resume.self, Enable.self, Disable.self, Verify.self,
+            ResetBreaker.self, Rotate.self, Test.self, Remove.self,
         ]
     )
 
@@ -19,7 +21,10 @@ struct WebhookEndpointCommand: AsyncParsableCommand {
             discussion: """
                 Examples:
                   waybill webhook endpoint add http://127.0.0.1:9000/hook
-                  waybill webhook endpoint add https://shop.example/hook --events order.completed --events payment.*
+                  waybill webhook endpoint add https://shop.example/hook --events order.completed --events 'payment.*'
+                  waybill webhook endpoint add https://shop.example/hook --ordered --header 'authorization: Bearer …'
+                  waybill webhook endpoint add https://shop.example/hook --filter '{"data":{"total":{"minorUnits":{"$gte":10000}}}}'
+                  waybill webhook endpoint add https://ops.example/hook --events 'webhook.*'
                 """
         )
         @Argument(help: "Where to send.") var url: String
@@ -27,14 +32,70 @@ struct WebhookEndpointCommand: AsyncParsableCommand {
             [String] = []
         @Option(name: .long, help: "For people.") var description = ""
         @Option(name: .long, help: "A secret of your own (whsec_…); a new one unless given.") var secret: String?
+        @Option(name: .long, help: "A name of your own by which the endpoint can be called.") var uid: String?
+        @Option(name: .long, help: "A header that is added, 'name: value'; repeat it for more.") var header: [String] =
+            []
+        @Option(name: .long, help: "Only events whose content fits this pattern, JSON; see docs/webhooks.md.")
+        var filter: String?
+        @Option(name: .long, help: "Only events of this channel, such as customer:ID; repeat it for more.") var channel:
+            [String] =
+                []
+        @Option(name: .long, help: "How long one attempt may take: 15s, 500ms.") var timeout: Span?
+        @Option(name: .long, help: "Requests per second at most.") var throttle: Int64?
+        @Option(name: .long, help: "Requests at the same time at most.") var maxInFlight: Int64?
+        @Option(name: .long, help: "Delays after failures, separated by commas: 5s,5m,30m.") var schedule: String?
+        @Option(name: .long, help: "Signatures: v1, v1a or v1+v1a.") var signs: String?
         @Flag(name: .long, help: "Deliver the events of one order strictly one after the other.") var ordered = false
+        @Flag(name: .long, help: "With --ordered: an order whose delivery was given up waits for a person.") var park =
+            false
+        @Flag(name: .long, help: "Send only the order's id and where to read the rest.") var thin = false
+        @Flag(name: .long, help: "Send nothing until the receiver agreed (CloudEvents' handshake).") var asksConsent =
+            false
         @OptionGroup var common: CommonOptions
+
+        /// What is given beside address, events, description and secret.
+        private func settings() throws -> JSONObject {
+            var body = JSONObject()
+            if let uid { body["uid"] = .string(uid) }
+            if !channel.isEmpty { body["channels"] = .array(channel.map(JSONValue.string)) }
+            if let timeout { body["timeoutMs"] = .integer(timeout.milliseconds) }
+            if let throttle { body["throttlePerSecond"] = .integer(throttle) }
+            if let maxInFlight { body["maxInFlight"] = .integer(maxInFlight) }
+            if let signs { body["signs"] = .string(signs) }
+            if park { body["onExhausted"] = "park" }
+            if thin { body["payload"] = "thin" }
+            if asksConsent { body["asksConsent"] = true }
+            if let filter {
+                do throws(JSONFault) {
+                    body["filter"] = try StrictJSON.parse(Array(filter.utf8))
+                } catch {
+                    throw CommandEnd.failed("--filter is no JSON: \(error.sentence)")
+                }
+            }
+            if let schedule {
+                let delays = schedule.split(separator: ",").map { Span(argument: String($0)) }
+                guard !delays.contains(where: { $0 == nil }) else {
+                    throw CommandEnd.failed("--schedule is times such as 5s,5m,30m.")
+                }
+                body["scheduleMs"] = .array(delays.compactMap { $0 }.map { .integer($0.milliseconds) })
+            }
+            guard !header.isEmpty else { return body }
+            var headers = JSONObject()
+            for line in header {
+                let parts = line.split(separator: ":", maxSplits: 1)
+                guard parts.count == 2 else { throw CommandEnd.failed("--header is 'name: value'.") }
+                headers[String(parts[0])] = .string(parts[1].trimmingCharacters(in: .whitespaces))
+            }
+            body["headers"] = .object(headers)
+            return body
+        }
 
         func run() async throws {
             var body: JSONObject = ["url": .string(url), "description": .string(description)]
             if !events.isEmpty { body["eventTypes"] = .array(events.map(JSONValue.string)) }
             if let secret { body["secret"] = .string(secret) }
             if ordered { body["ordering"] = "key" }
+            for member in try settings().members { body[member.key] = member.value }
             let session = Session()
             let endpoint = try await session.operatorJSON(
                 "POST",
@@ -91,12 +152,87 @@ struct WebhookEndpointCommand: AsyncParsableCommand {
 
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show one endpoint.",
+            abstract: "Show one endpoint and what was done to it.",
             discussion: "Example: waybill webhook endpoint get 019a2f0c-…"
         )
         @OptionGroup var endpoint: EndpointArguments
         @OptionGroup var common: CommonOptions
-        func run() async throws { try await endpoint.act("GET", "", json: common.json) }
+
+        func run() async throws {
+            try await endpoint.act("GET", "", json: common.json)
+            guard !common.json else { return }
+            let session = Session()
+            let path = WebhookEndpointCommand.path + "/\(escaped(endpoint.id))/journal"
+            let journal = try await session.operatorJSON("GET", "notification", path)
+            await session.close()
+            var table = Table([.text("AT"), .text("ACT"), .text("STATE"), .text("BY"), .text("DETAIL")])
+            for entry in (journal["items"]?.arrayValue ?? []).reversed() {
+                table.add(["at", "action", "state", "actor", "detail"].map { .init(entry[$0]?.shown ?? "") })
+            }
+            table.print()
+        }
+    }
+
+    struct Secret: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show the secrets that are valid now, the newest first, and the public key.",
+            discussion: "Example: waybill webhook endpoint secret 019a2f0c-…"
+        )
+        @OptionGroup var endpoint: EndpointArguments
+        @OptionGroup var common: CommonOptions
+
+        func run() async throws {
+            let session = Session()
+            let path = WebhookEndpointCommand.path + "/\(escaped(endpoint.id))/secret"
+            let keys = try await session.operatorJSON("GET", "notification", path)
+            await session.close()
+            if common.json { return JSONOutput.print(keys) }
+            for key in keys["secrets"]?.arrayValue ?? [] {
+                let end = key["expiresAt"]?.stringValue.map { "  until \($0)" } ?? ""
+                Console.print((key["secret"]?.shown ?? "") + end)
+            }
+            if let key = keys["publicKey"]?.stringValue { Console.print(key) }
+        }
+    }
+
+    struct Enable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let a disabled endpoint have events again; its breaker and counters begin anew.",
+            discussion: "Example: waybill webhook endpoint enable 019a2f0c-…"
+        )
+        @OptionGroup var endpoint: EndpointArguments
+        @OptionGroup var common: CommonOptions
+        func run() async throws { try await endpoint.act("POST", "/enable", json: common.json) }
+    }
+
+    struct Disable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Send nothing more; new events are noted as skipped and can be recovered.",
+            discussion: "Example: waybill webhook endpoint disable 019a2f0c-…"
+        )
+        @OptionGroup var endpoint: EndpointArguments
+        @OptionGroup var common: CommonOptions
+        func run() async throws { try await endpoint.act("POST", "/disable", json: common.json) }
+    }
+
+    struct Verify: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Ask the receiver for its consent, again; nothing is sent until it agreed.",
+            discussion: "Example: waybill webhook endpoint verify 019a2f0c-…"
+        )
+        @OptionGroup var endpoint: EndpointArguments
+        @OptionGroup var common: CommonOptions
+        func run() async throws { try await endpoint.act("POST", "/verify", json: common.json) }
+    }
+
+    struct ResetBreaker: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Close the breaker and end a hold: try again now.",
+            discussion: "Example: waybill webhook endpoint reset-breaker 019a2f0c-…"
+        )
+        @OptionGroup var endpoint: EndpointArguments
+        @OptionGroup var common: CommonOptions
+        func run() async throws { try await endpoint.act("POST", "/reset-breaker", json: common.json) }
     }
 
     struct Pause: AsyncParsableCommand {
@@ -180,7 +316,10 @@ struct EndpointArguments: ParsableArguments {
         var table = Table([.text("FIELD"), .text("VALUE")])
         for member in object.members {
             let list = member.value.arrayValue?.map(\.shown).joined(separator: " ")
-            table.add([.init(member.key), .init(list ?? member.value.shown)])
+            let object = member.value.objectValue.map {
+                String(decoding: StrictJSON.encode(.object($0)), as: UTF8.self)
+            }
+            table.add([.init(member.key), .init(list ?? object ?? member.value.shown)])
         }
         table.print()
     }

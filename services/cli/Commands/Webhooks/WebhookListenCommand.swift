@@ -21,7 +21,8 @@ struct WebhookListenCommand: AsyncParsableCommand {
 
             Examples:
               waybill webhook listen
-              waybill webhook listen --events order.* --fail 3 --status 503 --delay 2
+              waybill webhook listen --events 'order.*' --fail 3 --status 503 --delay 2s
+              waybill webhook listen --respond 500,429:30,drop,204 --json
               waybill webhook listen --port 9000 --secret whsec_…
             """
     )
@@ -31,18 +32,27 @@ struct WebhookListenCommand: AsyncParsableCommand {
         []
     @Option(name: .long, help: "Answer the first N requests with --status.") var fail = 0
     @Option(name: .long, help: "The status of those answers.") var status = 503
-    @Option(name: .long, help: "Seconds to wait before each answer.") var delay = 0.0
+    @Option(name: .long, help: "How long to wait before each answer: 2s, 500ms.") var delay = Span.zero
+    @Option(
+        name: .long,
+        help:
+            "Answers in turn, the last one for good: statuses, 429:30 with Retry-After, drop to close without an answer."
+    )
+    var respond: Answers?
+    @Flag(name: .long, help: "Print the secret, to verify with something else.") var printSecret = false
     @Option(name: .long, help: "End after so many requests.") var count: Int?
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        guard (100...599).contains(status), delay >= 0, delay <= 3600, (0...65_535).contains(port) else {
-            throw ValidationError("--status is 100 to 599, --delay 0 to 3600 s, --port 0 to 65535.")
+        guard (200...599).contains(status), delay.milliseconds <= 3_600_000, (0...65_535).contains(port) else {
+            throw ValidationError("--status is 200 to 599, --delay at most an hour, --port 0 to 65535.")
         }
+        guard respond == nil || fail == 0 else { throw ValidationError("Either --respond or --fail.") }
     }
 
     func run() async throws {
-        let state = ReceiverState(failures: fail, limit: count)
+        let failures = Array(repeating: Answers.Item.status(status, retryAfter: nil), count: max(0, min(fail, 100_000)))
+        let state = ReceiverState(answers: respond?.items ?? failures + [.status(204, retryAfter: nil)], limit: count)
         if let secret { try state.use(secret) }
         var logger = Logger(label: "waybill.listen") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .error
@@ -87,13 +97,19 @@ struct WebhookListenCommand: AsyncParsableCommand {
         let body = try await JSONRequest.body(of: request, upTo: 1 << 20)
         let headers = request.headers.map { (name: $0.name.rawName, value: $0.value) }
         let answer = state.receive(headers: headers, body: body, json: common.json)
-        if delay > 0 { try await Task.sleep(for: .seconds(delay)) }
+        if delay.milliseconds > 0 { try await Task.sleep(for: .milliseconds(delay.milliseconds)) }
         switch answer {
-        case .accept: return Response(status: .noContent)
-        case .failOnPurpose: return Response(status: HTTPResponse.Status(code: status))
-        case .refuse: return Response(status: .unauthorized)
+        case .status(let status, let retryAfter):
+            var headers = HTTPFields()
+            if let retryAfter { headers[.retryAfter] = String(retryAfter) }
+            return Response(status: HTTPResponse.Status(code: status), headers: headers)
+        // An answer that breaks off in its middle closes the connection.
+        case .drop:
+            return Response(status: .ok, headers: [.contentLength: "1"], body: ResponseBody { _ in throw Dropped() })
         }
     }
+
+    private struct Dropped: Error {}
 
     private func register(port: Int, _ state: ReceiverState) async throws -> String? {
         guard secret == nil else { return nil }
@@ -111,6 +127,7 @@ struct WebhookListenCommand: AsyncParsableCommand {
         )
         await session.close()
         try state.use(endpoint["secret"]?.shown ?? "")
+        if printSecret { Console.error("secret \(endpoint["secret"]?.shown ?? "")") }
         return endpoint["id"]?.stringValue
     }
 
@@ -123,15 +140,11 @@ struct WebhookListenCommand: AsyncParsableCommand {
 
 /// What the receiver has seen. Safe from any task.
 private final class ReceiverState: Sendable {
-    enum Answer {
-        case accept
-        case failOnPurpose
-        case refuse
-    }
-
     private struct State {
         var verifier = WebhookVerifier(secrets: [])
-        var failures: Int
+        /// Never empty; the last one stays.
+        var answers: [Answers.Item]
+        var next = 0
         var left: Int?
         var seen: Set<String> = []
     }
@@ -142,8 +155,8 @@ private final class ReceiverState: Sendable {
     private let state: Mutex<State>
     private let ended = AsyncStream<Void>.makeStream()
 
-    init(failures: Int, limit: Int?) {
-        state = Mutex(State(failures: failures, left: limit))
+    init(answers: [Answers.Item], limit: Int?) {
+        state = Mutex(State(answers: answers, left: limit))
     }
 
     func use(_ secret: String) throws {
@@ -155,18 +168,17 @@ private final class ReceiverState: Sendable {
         }
     }
 
-    func receive(headers: [(name: String, value: String)], body: [UInt8], json: Bool) -> Answer {
+    func receive(headers: [(name: String, value: String)], body: [UInt8], json: Bool) -> Answers.Item {
         let verifier = state.withLock { $0.verifier }
         let verdict = verifier.verify(headers: headers, body: body, at: SystemClock().now())
-        let answer = state.withLock { state -> (Answer, Bool) in
+        let answer = state.withLock { state -> (Answers.Item, Bool) in
             if let left = state.left { state.left = left - 1 }
-            guard case .success(let webhook) = verdict else { return (.refuse, false) }
-            if state.failures > 0 {
-                state.failures -= 1
-                return (.failOnPurpose, false)
-            }
+            guard case .success(let webhook) = verdict else { return (.status(401, retryAfter: nil), false) }
+            let item = state.answers[min(state.next, state.answers.count - 1)]
+            state.next = min(state.next + 1, state.answers.count)
+            guard item.isGood else { return (item, false) }
             if state.seen.count >= Self.maximumSeen { state.seen.removeAll() }
-            return (.accept, !state.seen.insert(webhook.id).inserted)
+            return (item, !state.seen.insert(webhook.id).inserted)
         }
         show(verdict, answer.0, isRepeated: answer.1, body, json: json)
         if state.withLock({ $0.left.map { $0 <= 0 } ?? false }) { ended.continuation.finish() }
@@ -179,7 +191,7 @@ private final class ReceiverState: Sendable {
 
     private func show(
         _ verdict: Result<VerifiedWebhook, WebhookRejection>,
-        _ answer: Answer,
+        _ answer: Answers.Item,
         isRepeated: Bool,
         _ body: [UInt8],
         json: Bool
@@ -193,21 +205,65 @@ private final class ReceiverState: Sendable {
         case .success(let webhook):
             id = webhook.id
             note =
-                answer == .failOnPurpose
-                ? "verified, failed on purpose" : isRepeated ? "verified, seen before" : "verified"
+                !answer.isGood
+                ? "verified, failed on purpose (\(answer))" : isRepeated ? "verified, seen before" : "verified"
         case .failure(let rejection):
             id = ""
             note = "REFUSED \(rejection.code.rawValue): \(rejection.explanation)"
         }
         if json {
             return JSONOutput.print(
-                .object(["id": .string(id), "type": .string(type), "verdict": .string(note), "body": payload])
+                .object([
+                    "id": .string(id), "type": .string(type), "verdict": .string(note),
+                    "answered": .string(answer.description), "duplicate": .bool(isRepeated), "body": payload,
+                ])
             )
         }
-        let color: Console.Color = id.isEmpty ? .bad : answer == .accept ? .good : .waiting
+        let color: Console.Color = id.isEmpty ? .bad : answer.isGood ? .good : .waiting
         Console.print(
             "\(OrderOutput.time(.string(SystemClock().now().description)))  \(Console.colored(Console.safe(type).padding(to: 34), .strong))"
                 + " \(Console.safe(subject))  \(Console.colored(note, color))"
         )
+    }
+}
+
+/// What a receiver answers, in turn: `500,429:30,drop,204`.
+struct Answers: ExpressibleByArgument {
+    /// One answer.
+    enum Item: Equatable, CustomStringConvertible {
+        case status(Int, retryAfter: Int?)
+        case drop
+
+        /// Whether it accepts the webhook.
+        var isGood: Bool {
+            guard case .status(200...299, _) = self else { return false }
+            return true
+        }
+
+        var description: String {
+            switch self {
+            case .drop: "drop"
+            case .status(let status, let seconds): seconds.map { "\(status), Retry-After \($0)" } ?? String(status)
+            }
+        }
+    }
+
+    let items: [Item]
+
+    init?(argument: String) {
+        var items: [Item] = []
+        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            if part == "drop" {
+                items.append(.drop)
+                continue
+            }
+            let numbers = part.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
+            guard (1...2).contains(numbers.count), let status = numbers[0], (200...599).contains(status),
+                numbers.count == 1 || (numbers[1].map { $0 >= 0 } ?? false)
+            else { return nil }
+            items.append(.status(status, retryAfter: numbers.count == 2 ? numbers[1] : nil))
+        }
+        guard !items.isEmpty else { return nil }
+        self.items = items
     }
 }
