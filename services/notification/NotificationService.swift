@@ -74,6 +74,13 @@ public struct NotificationService: HostedService {
         )
     }
 
+    /// Once the service is up and quiet; then waits for the end.
+    private static func giveStartupTextBack() async throws {
+        try await Task.sleep(for: .seconds(5))
+        StartupText.release()
+        while true { try await Task.sleep(for: .seconds(86_400)) }
+    }
+
     /// A base to which something is appended; `nil` when it is not set.
     private static func url(
         _ configuration: ServiceConfiguration,
@@ -132,6 +139,7 @@ public struct NotificationService: HostedService {
             ClosureService("webhook recoveries") { try await routes.recoveries.run() },
             ClosureService("webhook handshakes") { try await handshakes.run() },
             ClosureService("webhooks") { try await dispatcher.run() },
+            ClosureService("memory") { try await Self.giveStartupTextBack() },
         ]
         parts.publicRoutes = { ConsentRoutes(handshakes: handshakes).add(to: $0) }
         parts.letterReturns = ["http": DeliveryReturn(administration: routes.administration)]
