@@ -1,5 +1,6 @@
 import Commerce
 import DurableStore
+import GRDB
 import HTTPKit
 import HTTPTypes
 import Hummingbird
@@ -47,6 +48,7 @@ struct NotificationRouteTests {
     private struct Parts: Sendable {
         let store: DurableStore
         let dispatcher: WebhookDispatcher
+        let clock: ManualClock
     }
 
     private func parts(
@@ -64,7 +66,7 @@ struct NotificationRouteTests {
             policy: AddressPolicy(allowed: AddressPolicy.blocks(allow) ?? []),
             clock: clock
         ).add(to: router)
-        return (Parts(store: store, dispatcher: dispatcher), router)
+        return (Parts(store: store, dispatcher: dispatcher, clock: clock), router)
     }
 
     private func call(
@@ -106,7 +108,7 @@ struct NotificationRouteTests {
         let processor = EventProcessor(
             store: parts.store,
             consumer: "notification",
-            handler: EventForwarder(fanout: WebhookFanout {})
+            handler: EventForwarder(fanout: WebhookFanout {}, ordersURL: "http://orders.test/")
         )
         for verdict in await processor.process([received, received]) {
             guard case .acknowledge = verdict else {
@@ -203,6 +205,109 @@ struct NotificationRouteTests {
             let answer = try await call(client, .post, "/endpoints", body)
             #expect(answer.status == 422 && answer.body["code"]?.stringValue == code, "\(answer)")
             #expect(try await call(client, .get, "/endpoints").body["items"]?.arrayValue?.isEmpty == true)
+        }
+    }
+
+    @Test func aReceiverAgreesByTheConsentAddressAndOnlyOnce() async throws {
+        let (parts, router) = try parts()
+        let handshakes = WebhookHandshakes(
+            store: parts.store,
+            sender: FixedSender(status: 202),
+            options: SenderOptions(),
+            clock: ManualClock()
+        ) {}
+        ConsentRoutes(handshakes: handshakes).add(to: router)
+        let app = Application(responder: router.buildResponder())
+        try await app.test(.router) { client in
+            let made = try await call(
+                client,
+                .post,
+                "/endpoints",
+                ["url": "http://127.0.0.1:9/", "uid": "shy", "asksConsent": true, "payload": "thin"]
+            )
+            #expect(made.body["state"]?.stringValue == "pending_verification")
+            #expect(made.body["asksConsent"]?.boolValue == true && made.body["payload"]?.stringValue == "thin")
+            let token = try await parts.store.read { db in
+                try String.fetchOne(db, sql: "SELECT token FROM webhook_handshakes") ?? ""
+            }
+            func agree(_ token: String) async throws -> Int {
+                let headers: HTTPFields = [try #require(HTTPField.Name("webhook-allowed-rate")): "120"]
+                return try await client.execute(uri: "/v1/webhook-consents/\(token)", method: .post, headers: headers) {
+                    $0.status.code
+                }
+            }
+            #expect(try await agree(String(repeating: "0", count: 32)) == 404)
+            #expect(try await agree("short") == 404)
+            #expect(try await agree(token) == 204)
+            #expect(try await agree(token) == 404)
+            let shown = try await call(client, .get, "/endpoints/shy").body
+            #expect(shown["state"]?.stringValue == "enabled" && shown["allowedPerMinute"]?.integerValue == 120)
+            #expect(shown["consent"]?["grantedAt"]?.stringValue != nil)
+            // Asking again takes the consent back until it is given anew.
+            let asked = try await call(client, .post, "/endpoints/shy/verify").body
+            #expect(asked["state"]?.stringValue == "pending_verification")
+        }
+    }
+
+    @Test func contentChannelsErasureAndRecoveriesOverTheRoutes() async throws {
+        let (parts, router) = try parts(status: 500)
+        let app = Application(responder: router.buildResponder())
+        try await app.test(.router) { client in
+            let wrong = try await call(
+                client,
+                .post,
+                "/endpoints",
+                ["url": "http://127.0.0.1:9/", "filter": ["data": ["$like": "x"]]]
+            )
+            #expect(wrong.status == 422 && wrong.body["code"]?.stringValue == "filter-invalid")
+            for (uid, settings) in [
+                ("cheap", ["filter": ["data": ["total": ["minorUnits": ["$lt": 100]]]]]),
+                ("dear", ["filter": ["data": ["total": ["minorUnits": ["$gte": 100]]]], "terminalStatuses": [500]]),
+                ("theirs", ["channels": ["customer:example"], "payload": "thin"]),
+                ("others", ["channels": ["customer:x"]]),
+                ("sender", ["eventTypes": ["webhook.*"]]),
+            ] as [(String, JSONObject)] {
+                var body: JSONObject = ["url": "http://127.0.0.1:9/", "uid": .string(uid)]
+                for member in settings.members { body[member.key] = member.value }
+                #expect(try await call(client, .post, "/endpoints", .object(body)).status == 201)
+            }
+            try await deliver(parts, "evt-1", .completed)
+            func count(_ uid: String) async throws -> Int {
+                try await call(client, .get, "/deliveries?endpoint=\(uid)&webhookId=evt-1").body["items"]?.arrayValue?
+                    .count
+                    ?? -1
+            }
+            var counts: [Int] = []
+            for uid in ["cheap", "dear", "theirs", "others", "sender"] { counts.append(try await count(uid)) }
+            #expect(counts == [0, 1, 1, 0, 0])
+            let thin = try await call(client, .get, "/deliveries?endpoint=theirs").body["items"]?[0]
+            #expect(thin?["payload"]?.stringValue == "thin")
+            let shown = try await call(client, .get, "/deliveries/\(thin?["id"]?.stringValue ?? "")").body
+            let sent = try StrictJSON.parse(Array((shown["body"]?.stringValue ?? "").utf8))
+            #expect(sent["data"] == ["id": "0192f1a0-0000-7000-8000-000000000001"])
+            #expect(sent["dataref"]?.stringValue == "http://orders.test/0192f1a0-0000-7000-8000-000000000001")
+            // Given up at once; a recovery brings it back, is cancelled and goes on.
+            try await parts.dispatcher.performDue()
+            let asked: JSONValue = [
+                "endpoint": "dear", "since": "2000-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z",
+            ]
+            var dry = asked.objectValue ?? [:]
+            dry["dryRun"] = true
+            parts.clock.advance(by: .seconds(1))
+            #expect(try await call(client, .post, "/recoveries", .object(dry)).body["deliveries"]?.integerValue == 1)
+            var throttled = asked.objectValue ?? [:]
+            throttled["perSecond"] = 5
+            let job = try await call(client, .post, "/recoveries", .object(throttled))
+            #expect(job.status == 202 && job.body["perSecond"]?.integerValue == 5)
+            let id = job.body["id"]?.stringValue ?? ""
+            #expect(
+                try await call(client, .post, "/recoveries/\(id)/cancel").body["state"]?.stringValue == "cancelled"
+            )
+            #expect(try await call(client, .post, "/recoveries/\(id)/resume").body["state"]?.stringValue == "running")
+            // Erased, the event is sent no more.
+            #expect(try await call(client, .delete, "/messages/evt-1/payload").status == 200)
+            #expect(try await call(client, .delete, "/messages/evt-9/payload").status == 404)
+            #expect(try await call(client, .post, "/recoveries", .object(dry)).body["deliveries"]?.integerValue == 0)
         }
     }
 }

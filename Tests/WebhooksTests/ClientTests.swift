@@ -155,6 +155,12 @@ struct ClientTests {
         #expect(fault(before.exchange) == .reset)
         let inHead = try await once(timeout: .seconds(10)) { _, _ in .bytesThenClose(Array("HTTP/1.1 200".utf8)) }
         #expect([.reset, .http].contains(fault(inHead.exchange)))
+        let resetInBody = try await once(timeout: .seconds(10)) { _, _ in
+            .bytesThenReset(Array("HTTP/1.1 500 No\r\ncontent-length: 10\r\n\r\nabc".utf8))
+        }
+        // The reset may overtake the head; with a head the answer counts.
+        #expect([500, nil].contains(response(resetInBody.exchange)?.status))
+        #expect(response(resetInBody.exchange) != nil || fault(resetInBody.exchange) == .reset)
         let inBody = try await once(timeout: .seconds(10)) { _, _ in
             .bytesThenClose(Array("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc".utf8))
         }
@@ -201,6 +207,59 @@ struct ClientTests {
         }
         await client.interrupt()
         await server.close()
+    }
+
+    @Test func aKeptConnectionThatItsOtherSideClosedIsReplacedAndCostsNoAttempt() async throws {
+        // Each answer keeps the connection alive by its words, and closes it in fact.
+        let server = try await HostileServer { _, _ in .bytesThenClose(HostileServer.ok) }
+        let client = WebhookClient(policy: loopback)
+        var good = 0
+        for _ in 0..<200 {
+            let exchange = try await exchange(client, server.url, timeout: .seconds(10))
+            // Only a request that may have left is a failure; one that never began is sent over another connection.
+            if response(exchange)?.status == 200 { good += 1 } else { #expect(fault(exchange) == .reset) }
+        }
+        #expect(server.requests.count <= 200 && good >= 100, "\(good) of 200 answered")
+        await client.interrupt()
+        await server.close()
+    }
+
+    @Test func everyDeniedAddressOfANameIsBlockedWithoutAConnection() async throws {
+        let resolver = TableResolver([:])
+        let client = WebhookClient(policy: AddressPolicy(), resolver: resolver)
+        let server = try await HostileServer { _, _ in .bytes(HostileServer.ok) }
+        let url = "http://hook.test:\(server.port)/"
+        for address in AddressTests.deniedAddresses {
+            resolver.set("hook.test", [address])
+            #expect(fault(try await exchange(client, url, timeout: .seconds(20))) == .blockedAddress, "\(address)")
+            // One denied address among good ones denies the name.
+            resolver.set("hook.test", ["1.1.1.1", address])
+            #expect(fault(try await exchange(client, url, timeout: .seconds(20))) == .blockedAddress, "\(address)")
+        }
+        #expect(client.connectionsMade == 0 && server.connections == 0)
+        await client.interrupt()
+        await server.close()
+    }
+
+    @Test func listenersOnForbiddenAddressesSeeNothing() async throws {
+        for (host, spellings) in [
+            (
+                "127.0.0.1",
+                ["127.0.0.1", "127.1", "127.000.000.001", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"]
+            ),
+            ("127.0.0.2", ["127.0.0.2", "2130706434", "0x7f000002", "017700000002", "0177.0.0.2", "0x7f.2", "127.2"]),
+            ("0.0.0.0", ["0", "0.0.0.0", "[::]", "LOCALHOST"]),
+        ] {
+            let server = try await HostileServer(host: host) { _, _ in .bytes(HostileServer.ok) }
+            let client = WebhookClient(policy: AddressPolicy())
+            for spelling in spellings {
+                let exchange = try await exchange(client, "http://\(spelling):\(server.port)/", timeout: .seconds(20))
+                #expect(fault(exchange) == .blockedAddress, "\(spelling): \(exchange.result)")
+            }
+            #expect(client.connectionsMade == 0 && server.connections == 0, "\(host)")
+            await client.interrupt()
+            await server.close()
+        }
     }
 
     @Test func nobodyListens() async throws {

@@ -220,4 +220,43 @@ struct OperationalEventTests {
         #expect(made == 1)
         #expect(try await bench.deliveries().count == 1)
     }
+
+    @Test func behindAnOpenBreakerOnlyWhatAPersonAskedForIsLookedAt() async throws {
+        let bench = try Bench(options: options(attempts: 5)) { _, _ in status(200) }
+        let (endpoint, _) = try await bench.endpoint()
+        _ = try await bench.publish("evt_0")
+        let until = bench.clock.now().advanced(by: .seconds(3600)).millisecondsSinceEpoch
+        try await bench.store.write { tx in
+            try tx.db.execute(
+                sql: "UPDATE webhook_endpoints SET breaker_failures = 4, breaker_openings = 1, breaker_until = ?",
+                arguments: [until]
+            )
+            // 20,000 more of the same.
+            try tx.db.execute(
+                sql: """
+                    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+                    INSERT INTO webhook_messages (id, type, subject, body, occurred_at, created_at)
+                    SELECT 'm' || i, 'a.b', 's', x'7B7D', 0, 0 FROM n
+                    """
+            )
+            try tx.db.execute(
+                sql: """
+                    INSERT INTO webhook_deliveries (id, message_id, endpoint_id, type, state, attempt_trigger, lane,
+                        next_attempt_at, created_at)
+                    SELECT 'd' || id, id, ?, type, 'pending', 'scheduled', 0, 0, 0 FROM webhook_messages WHERE id LIKE 'm%'
+                    """,
+                arguments: [endpoint.id]
+            )
+        }
+        // The statement names its index: where that could not serve, looking would fail instead of reading every row.
+        for _ in 0..<3 { try await bench.dispatcher.performDue() }
+        #expect(bench.sender.requests.isEmpty)
+        // What a person asks for goes at once.
+        let delivery = try #require(try await bench.deliveries { $0.messageID = "evt_0" }.first)
+        _ = try await bench.store.write { [administration = bench.administration] tx in
+            try administration.resend(delivery.id, in: tx)
+        }
+        try await bench.dispatcher.performDue()
+        #expect(bench.sender.requests.count == 1)
+    }
 }

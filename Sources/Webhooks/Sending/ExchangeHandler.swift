@@ -19,6 +19,8 @@ final class ExchangeHandler: ChannelInboundHandler {
         /// Microseconds from the request to the head.
         var firstByte: Int64?
         var isReusable: Bool
+        /// Whether anything of the request may have left. No when the connection had ended before.
+        var isSent = true
     }
 
     private struct Exchange {
@@ -73,7 +75,10 @@ final class ExchangeHandler: ChannelInboundHandler {
         _ promise: EventLoopPromise<Outcome>
     ) {
         guard let context, exchange == nil, failure == nil, context.channel.isActive else {
-            return promise.fail(failure ?? ChannelError.ioOnClosedChannel)
+            let (fault, detail) = FaultSorting.sort(failure ?? ChannelError.ioOnClosedChannel)
+            return promise.succeed(
+                Outcome(result: .failed(fault, detail: detail), firstByte: nil, isReusable: false, isSent: false)
+            )
         }
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         let timer = context.eventLoop.scheduleTask(deadline: deadline) { bound.value.cutShort(DeadlinePassed()) }

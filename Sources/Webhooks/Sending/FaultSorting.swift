@@ -10,12 +10,18 @@ import Musl
 import Darwin
 #endif
 
+/// The TLS handshake came to no end, for a reason of either side: nothing of the request was sent.
+struct HandshakeFailed: Error {
+    let reason: any Error
+}
+
 /// Sorts errors of the network's layers into the closed set of faults.
 enum FaultSorting {
     static func sort(_ error: any Error) -> (fault: AttemptFault, detail: String) {
         switch error {
         case is DeadlinePassed: (.timeout, "the deadline passed")
         case is HeadTooLarge: (.tooLarge, "the head of the answer is too large")
+        case let error as HandshakeFailed: (.tls, String("\(error.reason)".prefix(300)))
         case is CancellationError: (.interrupted, "the sender stopped")
         case let error as IOError: (sort(errno: error.errnoCode), "errno \(error.errnoCode)")
         case let error as ChannelError: sort(error)

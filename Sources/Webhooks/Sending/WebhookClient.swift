@@ -87,11 +87,16 @@ public final class WebhookClient: WebhookSending {
             return
         }
         do {
-            let connection = try await connection(to: request.url, addresses, deadline, &exchange)
-            let outcome = await connection.send(request, until: deadline, maximumBody: options.maximumBody)
-            exchange.timings.firstByte = outcome.firstByte
-            exchange.result = outcome.result
-            pool.giveBack(connection, reusable: outcome.isReusable)
+            var isDone = false
+            while !isDone {
+                let connection = try await connection(to: request.url, addresses, deadline, &exchange)
+                let outcome = await connection.send(request, until: deadline, maximumBody: options.maximumBody)
+                exchange.timings.firstByte = outcome.firstByte
+                exchange.result = outcome.result
+                pool.giveBack(connection, reusable: outcome.isReusable)
+                // A kept connection that its other side had closed meanwhile: nothing was sent, so another one may serve.
+                isDone = outcome.isSent || !exchange.reusedConnection
+            }
         } catch {
             let (fault, detail) = FaultSorting.sort(error)
             exchange.result = .failed(fault, detail: detail)
@@ -112,6 +117,7 @@ public final class WebhookClient: WebhookSending {
                 return connection
             }
         }
+        exchange.reusedConnection = false
         let context = url.isSecure ? try context() : nil
         var last: any Error = ChannelError.connectTimeout(.zero)
         for address in addresses {
@@ -143,7 +149,7 @@ public final class WebhookClient: WebhookSending {
                     try await connection.handshake(until: deadline)
                 } catch {
                     pool.giveBack(connection, reusable: false)
-                    throw error
+                    throw error is DeadlinePassed || pool.isClosed ? error : HandshakeFailed(reason: error)
                 }
                 exchange.timings.tls = microseconds(since: handshake)
             }

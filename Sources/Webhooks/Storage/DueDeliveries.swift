@@ -136,8 +136,9 @@ struct DueDeliveries {
         try Int64.fetchAll(
             db.cachedStatement(
                 sql: """
-                    SELECT seq FROM webhook_deliveries WHERE endpoint_id = ? AND lane = 0 AND state = 'pending'
-                        AND next_attempt_at <= ? AND attempt_trigger IN ('test', 'manual')
+                    SELECT seq FROM webhook_deliveries INDEXED BY webhook_deliveries_asked
+                    WHERE endpoint_id = ? AND state = 'pending' AND attempt_trigger IN ('test', 'manual')
+                        AND next_attempt_at <= ?
                     ORDER BY next_attempt_at, seq LIMIT 1
                     """
             ),

@@ -13,6 +13,9 @@ public enum WebhookSchema {
             try db.execute(sql: consent)
             try db.execute(sql: content)
         }
+        migrator.registerMigration("webhooks-3") { db in
+            try db.execute(sql: asked)
+        }
     }
 
     private static let consent = """
@@ -45,6 +48,12 @@ public enum WebhookSchema {
         -- Decided when the delivery is made: every attempt sends the same bytes, whatever becomes of the setting.
         ALTER TABLE webhook_deliveries ADD COLUMN is_thin INTEGER NOT NULL DEFAULT 0 CHECK (is_thin IN (0, 1));
         ALTER TABLE webhook_recoveries ADD COLUMN per_second INTEGER CHECK (per_second BETWEEN 1 AND 10000);
+        """
+
+    /// Behind an open breaker the picker looks for these alone, however many others wait.
+    private static let asked = """
+        CREATE INDEX webhook_deliveries_asked ON webhook_deliveries(endpoint_id, next_attempt_at, seq)
+            WHERE state = 'pending' AND attempt_trigger IN ('test', 'manual');
         """
 
     private static let endpoints = """
