@@ -36,7 +36,7 @@ struct WebhookListenCommand: AsyncParsableCommand {
     @Option(
         name: .long,
         help:
-            "Answers in turn, the last one for good: statuses, 429:30 with Retry-After, drop to close without an answer."
+            "Answers in turn, the last one for good: statuses, 429:30 with Retry-After, drop to break off in the middle of a 500."
     )
     var respond: Answers?
     @Flag(name: .long, help: "Print the secret, to verify with something else.") var printSecret = false
@@ -103,9 +103,13 @@ struct WebhookListenCommand: AsyncParsableCommand {
             var headers = HTTPFields()
             if let retryAfter { headers[.retryAfter] = String(retryAfter) }
             return Response(status: HTTPResponse.Status(code: status), headers: headers)
-        // An answer that breaks off in its middle closes the connection.
+        // The connection ends in the middle of the answer. No 2xx: whatever follows its head, that is a success.
         case .drop:
-            return Response(status: .ok, headers: [.contentLength: "1"], body: ResponseBody { _ in throw Dropped() })
+            return Response(
+                status: .internalServerError,
+                headers: [.contentLength: "1"],
+                body: ResponseBody { _ in throw Dropped() }
+            )
         }
     }
 
