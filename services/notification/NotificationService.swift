@@ -28,6 +28,9 @@ public struct NotificationService: HostedService {
     public static let name = "notification"
     public static var migrations: DatabaseMigrator { NotificationSchema.migrations }
 
+    /// `source` of the sender's own events, and of tests.
+    static let source = "/waybill/notification"
+
     private let policy: AddressPolicy
     private let options: SenderOptions
     private let retention: Duration
@@ -65,7 +68,7 @@ public struct NotificationService: HostedService {
             default: options.disableAfterExhausted
         )
         options.origin = configuration.reader.string(forKey: "waybill.webhook.origin", default: options.origin)
-        options.source = "/waybill/notification"
+        options.source = Self.source
         options.consentURL = try Self.url(configuration, "waybill.webhook.consent.url")
         self.options = options
         ordersURL = try Self.url(configuration, "waybill.webhook.orders.url")

@@ -32,7 +32,11 @@ public struct WebhookRoutes: Sendable {
         self.queries = queries
         self.dispatcher = dispatcher
         self.clock = clock
-        administration = WebhookAdministration(knownTypes: EventCatalog.types, policy: policy) { dispatcher.wake() }
+        administration = WebhookAdministration(
+            knownTypes: EventCatalog.types,
+            policy: policy,
+            source: NotificationService.source
+        ) { dispatcher.wake() }
         recoveries = WebhookRecoveries(store: store) { dispatcher.wake() }
     }
 
@@ -186,7 +190,7 @@ public struct WebhookRoutes: Sendable {
                     id,
                     WebhookEvent(
                         id: tx.newID(),
-                        source: "/waybill/notification",
+                        source: NotificationService.source,
                         type: type,
                         subject: ExampleEvents.subject,
                         time: tx.now,
