@@ -137,7 +137,8 @@ struct ChaosRun: Sendable {
         view.phase("healed; waiting until every order has ended")
         var orders = ChaosReport.Orders()
         orders.convergenceLimit = Self.convergenceLimit
-        let healed = journal.now
+        // From the last heal, or the last order's placement when that was later; not from when the last target was ready again.
+        let healed = max(plan.length, journal.done.filter(\.isInjected).map(\.healedAt).max() ?? 0)
         var isAtRest = false
         while !isAtRest, journal.now < healed + 2 * Self.convergenceLimit {
             if load.running == 0, let counts = await watch.look(), OrderWatch.open(counts) == 0 { isAtRest = true }
