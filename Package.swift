@@ -198,7 +198,7 @@ let serviceTargets: [Target] = [
         name: "Verification",
         dependencies: [
             "Commerce", "Messaging", "StrictJSON", "OrderCore", "InventoryCore", "PaymentCore", "AnalyticsCore",
-            "Kafka", grdb,
+            "Kafka", "DurableStore", grdb,
             crypto, logging,
         ],
         path: "services/cli/Verify",
@@ -344,8 +344,8 @@ let testTargets: [Target] = [
     tests(
         "Verification",
         [
-            "Verification", "OrderService", "PaymentService", "InventoryService", "AnalyticsService", "Commerce",
-            "Messaging",
+            "Verification", "waybill", "OrderService", "PaymentService", "InventoryService", "NotificationService",
+            "AnalyticsService", "PaymentCore", "Commerce", "Messaging", "StrictJSON", "Kafka", crypto,
             "DurableStore", "KitTestSupport", grdb, logging,
         ]
     ),

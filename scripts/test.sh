@@ -303,7 +303,10 @@ for stage in "${stages[@]}"; do
     esac
     case $stage in
         format) run_stage format check_format ;;
-        imports) run_stage imports "$root/scripts/check-imports.sh" ;;
+        imports)
+            run_stage imports "$root/scripts/check-imports.sh"
+            run_stage guarantees "$root/scripts/check-guarantees.sh"
+            ;;
         unit) run_stage 'unit tests' unit_tests ;;
         component)
             if start_brokers "$root/.build/debug"; then

@@ -1,5 +1,6 @@
 import DurableStore
 import Foundation
+import GRDB
 import KitTestSupport
 import Messaging
 import Testing
@@ -47,5 +48,24 @@ import Testing
             #expect(try await store.beginEpoch() == Int64(term))
             await store.close()
         }
+    }
+
+    /// The regression: readers were the last connections, which may not write, so the log stayed beside every database.
+    @Test func aClosedStoreLeavesOnlyItsFile() async throws {
+        let database = try TemporaryDatabase()
+        let store = try makeStore(database.path)
+        for index in 0..<5 {
+            try await store.write { try $0.db.execute(sql: "INSERT INTO item(id) VALUES (?)", arguments: ["\(index)"]) }
+        }
+        async let first = store.strings("SELECT id FROM item ORDER BY id")
+        async let second = store.strings("SELECT id FROM item ORDER BY id")
+        let (one, two) = try await (first, second)
+        #expect(one.count == 5 && one == two)
+        await store.close()
+        let names = try FileManager.default.contentsOfDirectory(atPath: database.folder)
+        #expect(names == [(database.path as NSString).lastPathComponent])
+        let again = try makeStore(database.path)
+        #expect(try await again.strings("SELECT id FROM item ORDER BY id") == one)
+        await again.close()
     }
 }

@@ -73,6 +73,33 @@ extension Evidence {
         log?[index] = record
     }
 
+    /// Makes the reading before this one such that it has seen something else.
+    mutating func changeEarlier(_ body: (inout Evidence) throws -> Void) rethrows {
+        var before = self
+        try body(&before)
+        earlier = Milestones(before)
+    }
+
+    /// Makes the reading before this one such that it has seen another record.
+    mutating func changeEarlier(
+        _ topic: String,
+        _ subject: String,
+        _ sequence: Int64,
+        _ body: (inout LogRecord) -> Void
+    ) throws {
+        try changeEarlier { try $0.change(topic, subject, sequence, body) }
+    }
+
+    /// Moves the first offset of a service in a topic.
+    mutating func changeOffset(_ service: String, _ topic: String, _ body: (Int64) -> Int64) {
+        guard
+            let index = messaging?.offsets?.firstIndex(where: {
+                $0.service == service && $0.partition.hasPrefix(topic + "/")
+            }), let next = messaging?.offsets?[index].next
+        else { return }
+        messaging?.offsets?[index].next = body(next)
+    }
+
     /// Removes one record of the log.
     mutating func removeRecord(_ topic: String, _ subject: String, _ sequence: Int64) throws {
         let index = try index(topic, subject, sequence)
@@ -134,7 +161,9 @@ extension Evidence {
                 currency: "EUR"
             )
         )
-        if intent { payments?.intentKeys.insert(key) }
+        guard intent else { return }
+        payments?.intentKeys.insert(key)
+        payments?.intents?.append(.init(key: key, order: reference, kind: operation, state: "succeeded", isDue: false))
     }
 
     /// Removes lines from the gateway's ledger.

@@ -6,6 +6,7 @@ import InventoryService
 import KitTestSupport
 import Logging
 import Messaging
+import NotificationService
 import OrderService
 import PaymentService
 import Testing
@@ -13,7 +14,7 @@ import Testing
 @testable import Verification
 
 @Suite struct TextFileTests {
-    private static func line(_ sequence: Int, key: String = "k") -> String {
+    static func line(_ sequence: Int, key: String = "k") -> String {
         """
         {"amount":2500,"at":"2026-01-01T00:00:00.000Z","card":"tok","currency":"EUR","id":"cap_\(sequence)","key":"\(key)",\
         "operation":"capture","reference":"\(order(1))","result":"succeeded","seq":\(sequence),"hash":"00"}
@@ -159,9 +160,10 @@ import Testing
             INSERT INTO order_history VALUES ('\(order(1))', 1, NULL, 'placed', NULL, 'e1', 1),
                 ('\(order(1))', 2, 'placed', 'awaitingStock', NULL, 'e2', 1),
                 ('\(order(1))', 3, 'awaitingStock', 'rejected', NULL, 'e3', 1);
-            INSERT INTO order_inputs VALUES ('\(order(1))', 1, 'place', 'applied', NULL, '', 1),
+            INSERT INTO order_inputs VALUES ('\(order(1))', 1, 'place', 'applied', NULL, 'reserve-stock:m0', 1),
                 ('\(order(1))', 2, 'stockRefused', 'applied', 'm1', '', 1),
                 ('\(order(1))', 3, 'stockRefused', 'late', 'm2', '', 1);
+            INSERT INTO deadlines (name, subject, due_at, retry_at) VALUES ('stock', '\(order(1))', 9, 9);
             INSERT INTO idempotency_keys VALUES ('key-1', zeroblob(32), '\(order(1))', x'', 1);
             INSERT INTO inbox VALUES ('order.inbox', 'm1', 1, 't', 'handled', NULL, 1),
                 ('order.inbox', 'm2', 1, 't', 'noop', NULL, 1);
@@ -196,18 +198,19 @@ import Testing
                 1, x'5b5d', x'');
             """
         }
+        try await fill(data + "/notification", "notification", NotificationSchema.migrations) { Self.webhooks }
         try FileManager.default.createDirectory(atPath: data + "/gateway", withIntermediateDirectories: true)
         try Data().write(to: URL(fileURLWithPath: data + "/gateway/ledger.jsonl"))
 
         let loader = EvidenceLoader(
             dataDirectory: data,
             kafka: nil,
-            historyPath: nil,
             logger: Logger(label: "test")
         )
         var parts: [String] = []
         let evidence = try await loader.load(isQuiescent: false) { parts.append($0) }
         #expect(parts.first == "the gateway's ledger" && parts.count == 6)
+        #expect(loader.hasDatabases)
         #expect(!evidence.isQuiescent && evidence.log == nil && evidence.load == nil)
         #expect(evidence.gateway == [])
         let orders = try #require(evidence.orders)
@@ -230,8 +233,8 @@ import Testing
         let messaging = try #require(evidence.messaging)
         #expect(messaging.effects == [.init(service: "order", consumer: "order.inbox", messageID: "m1")])
         #expect(messaging.inbox.map(\.messageID) == ["m1", "m2"])
-        // One event and one command from each of the four.
-        #expect(messaging.outbox.count == 8)
+        // One event and one command from each of the five.
+        #expect(messaging.outbox.count == 10)
         let event = try #require(messaging.outbox.first { $0.service == "order" && $0.topic != nil })
         #expect(event.topic == "orders" && event.sequence == 1 && !event.published && event.parked == nil)
         #expect(messaging.outbox.filter { $0.topic == nil }.allSatisfy { $0.sequence == nil })
@@ -249,9 +252,95 @@ import Testing
         #expect(models.offsets == ["orders/2": 7])
         #expect(models.parked == ["orders/2@6"])
 
-        let unsettled = try loader.unsettled()
-        #expect(unsettled.orders == 0)
-        #expect(unsettled.messages == 7, "two of order, payment and inventory each, and the open intent")
+        #expect(
+            orders.journal?.first
+                == .init(
+                    order: order(1),
+                    input: "place",
+                    disposition: "applied",
+                    messageID: nil,
+                    sent: [.init(name: "reserve-stock", messageID: "m0")]
+                )
+        )
+        #expect(orders.deadlines == [order(1)])
+        #expect(
+            payments.intents
+                == [.init(key: "intent-1", order: order(1), kind: "authorize", state: "prepared", isDue: false)]
+        )
+        #expect(inventory.expiries == [])
+        #expect(inventory.articles == [.init(sku: "MUG", catalogVersion: 1, stockVersion: 1)])
+        #expect(messaging.offsets?.count == 2 && messaging.offsets?.first?.partition == "orders/2")
+        #expect(messaging.remembersSince["order"] == 1 && messaging.remembersSince["payment"] == nil)
+        #expect(messaging.inbox.first?.bodyHash == 1)
+        let webhooks = try #require(evidence.webhooks)
+        #expect(
+            webhooks.deliveries
+                == [.init(number: 1, event: "event-1", endpoint: "ep", state: "delivered", attempts: 1)]
+        )
+        #expect(
+            webhooks.attempts
+                == [.init(delivery: 1, number: 1, trigger: "scheduled", state: "succeeded", startedAt: 5)]
+        )
+        #expect(webhooks.events == ["event-1"] && !webhooks.isPruned)
+        #expect(evidence.deadLetters?.map(\.id) == ["letter-1"])
+        #expect(evidence.deadLetters?.first?.requeueActs == 1)
+
+        let rest = try await loader.rest()
+        #expect(rest.orders == 0 && rest.messages == 12 && rest.money == 1 && rest.webhooks == 0 && rest.unread == nil)
+        #expect(!rest.isComplete && rest.description == "12 waiting messages, 1 payment under way")
+    }
+
+    private static let webhooks = """
+        INSERT INTO webhook_endpoints (id, url, description, event_types, headers, metadata, state, timeout_ms, max_in_flight,
+            ordering, on_exhausted, terminal_statuses, signs, version, created_at, updated_at)
+            VALUES ('ep', 'http://127.0.0.1:1/', '', '[]', '{}', '{}', 'enabled', 1000, 1, 'none', 'skip', '[]', 'v1', 1, 1, 1);
+        INSERT INTO webhook_messages (id, type, subject, sequence, traceparent, body, is_test, occurred_at, created_at)
+                VALUES ('event-1', 't', 's', 1, NULL, x'', 0, 1, 1);
+        INSERT INTO webhook_deliveries (id, message_id, endpoint_id, type, state, attempt_trigger, lane, attempts, created_at,
+            completed_at) VALUES ('d1', 'event-1', 'ep', 't', 'delivered', 'scheduled', 0, 1, 1, 9);
+        INSERT INTO webhook_attempts (id, delivery_seq, number, attempt_trigger, state, started_at, ended_at, url,
+            request_headers) VALUES ('a1', 1, 1, 'scheduled', 'succeeded', 5, 9, 'u', '[]');
+        INSERT INTO dead_letters (id, transport, consumer, source, message_id, failure_class, code, error, attempts,
+            first_failed_at, failed_at, headers, body, state, state_changed_at, requeues, recorded_at)
+            VALUES ('letter-1', 'kafka', 'notification', 'orders/1@2', 'm9', 'poison', 'c', 'e', 1, 1, 1, x'', x'', 'requeued', 1,
+                1, 1);
+        INSERT INTO dead_letter_acts (letter_id, verb, actor, outcome, at) VALUES ('letter-1', 'requeue', 'me', 'failed', 1),
+            ('letter-1', 'requeue', 'me', 'handled', 1);
+        """
+
+    /// The regression: money that lands after its intent was given up was not waited for, and then looked like a violation.
+    @Test func moneyThatLandsLateIsWaitedFor() async throws {
+        let folder = try TemporaryDatabase()
+        let data = folder.folder
+        try await fill(data + "/payment", "payment", PaymentSchema.migrator, sends: false) {
+            """
+            INSERT INTO payments (order_id, payment_id, phase, answer_owed, refunded, version, milestone, revision,
+                correlation_id, created_at, updated_at)
+                VALUES ('\(order(1))', '\(order(1))', 'cancelled', 0, 0, 1, 'cancelled', 1, 'c', 1, 1);
+            INSERT INTO intents (key, order_id, kind, round, state, due_at, tries, created_at, updated_at)
+                VALUES ('capture-1', '\(order(1))', 'capture', 1, 'abandoned', 9, 0, 1, 1);
+            """
+        }
+        let loader = EvidenceLoader(dataDirectory: data, kafka: nil, logger: Logger(label: "test"))
+        func rest() async throws -> Rest { try await loader.rest() }
+        #expect(try await rest().isComplete, "an abandoned intent alone is watched for a day and not waited for")
+        try FileManager.default.createDirectory(atPath: data + "/gateway", withIntermediateDirectories: true)
+        let ledger = data + "/gateway/ledger.jsonl"
+        let promise = #"{"authorization":"auth_1","due":99,"key":"capture-1"}"#
+        try Data((promise + "\n" + promise.replacing("capture-1", with: "capture-2")).utf8)
+            .write(to: URL(fileURLWithPath: ledger + ".late"))
+        #expect(try await rest().money == 1, "the gateway has taken it on; the torn line was never promised")
+        try Data((TextFileTests.line(1, key: "capture-1") + "\n").utf8).write(to: URL(fileURLWithPath: ledger))
+        #expect(try await rest().money == 1, "it has landed, and payment does not know yet")
+        let store = try DurableStore(
+            DurableStoreConfiguration(path: data + "/payment/payment.db"),
+            migrations: PaymentSchema.migrator
+        )
+        try await store.write { tx in
+            try tx.db.execute(sql: "UPDATE intents SET state = 'succeeded', reference = 'cap_1', due_at = NULL")
+        }
+        await store.close()
+        #expect(try await rest().isComplete)
     }
 
     @Test func anEmptyRunDirectoryIsSaidToBeEmpty() async throws {
@@ -259,13 +348,12 @@ import Testing
         let loader = EvidenceLoader(
             dataDirectory: folder.folder,
             kafka: nil,
-            historyPath: nil,
             logger: Logger(label: "test")
         )
         let evidence = try await loader.load(isQuiescent: true) { _ in }
         #expect(evidence.orders == nil && evidence.gateway == nil && evidence.readModels == nil)
-        let unsettled = try loader.unsettled()
-        #expect(unsettled.orders == 0 && unsettled.messages == 0)
+        #expect(!loader.hasDatabases)
+        #expect(try await loader.rest().isComplete)
     }
 
     /// The chain is computed as the payment service computes it: what it wrote holds, what was edited does not.
@@ -284,7 +372,6 @@ import Testing
         let loader = EvidenceLoader(
             dataDirectory: folder.folder,
             kafka: nil,
-            historyPath: nil,
             logger: Logger(label: "test")
         )
         let evidence = try await loader.load(isQuiescent: true) { _ in }
@@ -301,6 +388,7 @@ import Testing
         _ folder: String,
         _ service: String,
         _ migrations: DatabaseMigrator,
+        sends: Bool = true,
         _ rows: @escaping @Sendable () -> String
     ) async throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -310,6 +398,7 @@ import Testing
         )
         try await store.write { tx in
             try tx.db.execute(sql: rows())
+            guard sends else { return }
             for (target, sequence) in [(Destination.topic(service + "s"), Int64(1)), (.inbox("x.inbox"), nil)] {
                 try tx.enqueue(
                     OutgoingMessage(

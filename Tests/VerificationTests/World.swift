@@ -1,4 +1,5 @@
 import Commerce
+import DurableStore
 import Messaging
 import Verification
 
@@ -19,6 +20,8 @@ struct World {
     /// 2026-01-01T00:00:00Z, the beginning of a minute.
     static let start: Int64 = 1_767_225_600_000
 
+    /// Whether somebody wants the webhooks of orders that follow.
+    var hasSubscriber = true
     private var log: [LogRecord] = []
     private var ends: [String: Int64] = [:]
     private var orders = OrderEvidence()
@@ -29,6 +32,10 @@ struct World {
     private var load: [LoadEntry] = []
     private var onHand: Int64
     private var facts: [String] = []
+    private var intents: [PaymentEvidence.Intent] = []
+    private var journal: [OrderEvidence.JournalRow] = []
+    private var webhooks = WebhookEvidence()
+    private var receipts: [WebhookReceipt] = []
     private var revenue: [Int64: Int64] = [:]
     private var kinds: [PaymentEvent.Kind: Int64] = [:]
 
@@ -54,8 +61,12 @@ struct World {
             at: Self.start,
             StockAdjusted(sku: sku, onHand: Int(stock), change: Int(stock))
         )
+        inventory.articles = [.init(sku: Self.mug, catalogVersion: 1, stockVersion: 1)]
         load.append(LoadEntry(key: "key-refused", outcome: .fail, orders: []))
         load.append(LoadEntry(key: "key-unknown", outcome: .info, orders: []))
+        messaging.inbox.append(
+            .init(service: "order", consumer: "order.inbox", messageID: "poison-2", outcome: "noop")
+        )
     }
 
     /// Order 1 is completed, order 2 cancelled after its money was taken, order 3 rejected for want of stock.
@@ -67,8 +78,29 @@ struct World {
         return world.evidence
     }
 
+    /// Many orders: most completed, every tenth rejected, every tenth cancelled; webhooks for every tenth.
+    static func large(_ count: Int) throws -> Evidence {
+        var world = try World(stock: 900_000_000)
+        for number in 1...count {
+            world.hasSubscriber = number % 10 == 2
+            switch number % 10 {
+            case 0: try world.reject(number)
+            case 1: try world.cancel(number)
+            default: try world.complete(number)
+            }
+        }
+        return world.evidence
+    }
+
+    /// What happens to an order on its way: the input, by the number of the status that it leads to, and what is asked for then.
+    private typealias Way = [(input: String, asked: [String])]
+    private static let toStock: Way = [("placed", ["reserve-stock"])]
+    private static let toMoney = toStock + [("stock-reserved", ["authorize-payment"])]
+    private static let toConfirmation = toMoney + [("payment-authorized", ["capture-payment"])]
+
     mutating func complete(_ number: Int) throws {
         try add(number, [.placed, .awaitingStock, .awaitingPayment, .confirming, .completed])
+        live(number, Self.toConfirmation + [("payment-captured", ["commit-stock"]), ("stock-committed", [])])
         try reserve(number, [("held", .reserved), ("committed", .committed)])
         try pay(number, [.authorized, .captured])
         onHand -= Int64(Self.pieces)
@@ -80,12 +112,20 @@ struct World {
 
     mutating func cancel(_ number: Int) throws {
         try add(number, [.placed, .awaitingStock, .awaitingPayment, .confirming, .cancelling, .cancelled])
+        live(
+            number,
+            Self.toConfirmation + [
+                ("cancel-requested", ["release-stock", "cancel-payment"]), ("stock-released", []),
+                ("payment-cancelled", []),
+            ]
+        )
         try reserve(number, [("held", .reserved), ("released", .released)])
         try pay(number, [.authorized, .captured, .refunded, .cancelled])
     }
 
     mutating func reject(_ number: Int) throws {
         try add(number, [.placed, .awaitingStock, .rejected])
+        live(number, Self.toStock + [("stock-refused", [])])
         try reserve(number, [("refused", .refused)])
     }
 
@@ -102,6 +142,37 @@ struct World {
         evidence.log = log
         evidence.messaging = messaging
         evidence.load = load
+        evidence.orders?.journal = journal
+        evidence.orders?.deadlines = []
+        evidence.payments?.intents = intents
+        evidence.inventory?.expiries = []
+        evidence.webhooks = webhooks
+        evidence.receipts = receipts
+        evidence.deadLetters = Self.letters
+        evidence.poison = ["poison-1", "poison-2"]
+        evidence.interruptions = 1
+        // All that was published was also read: by analytics and by notification, which wants what orders tell.
+        evidence.messaging?.offsets = ends.flatMap { partition, next in
+            ["analytics", "notification"].map {
+                MessagingEvidence.Offset(service: $0, consumer: $0, partition: partition, next: next)
+            }
+        }
+        for record in log {
+            guard let id = record.eventID else { continue }
+            let hash = PayloadHash.of(type: record.type, subject: record.subject, body: record.body)
+            for (service, outcome) in [
+                ("analytics", "handled"), ("notification", webhooks.events.contains(id) ? "handled" : "noop"),
+            ] {
+                var row = MessagingEvidence.InboxRow(
+                    service: service,
+                    consumer: service,
+                    messageID: id,
+                    outcome: outcome
+                )
+                row.bodyHash = hash
+                evidence.messaging?.inbox.append(row)
+            }
+        }
         evidence.readModels = ReadModelEvidence(
             tables: [
                 "order_facts": facts,
@@ -114,7 +185,31 @@ struct World {
             ],
             offsets: ends.filter { !$0.key.hasPrefix("inventory/") }
         )
+        evidence.earlier = Milestones(evidence)
         return evidence
+    }
+
+    /// One letter that is held, and one that was sent back and arrived.
+    private static var letters: [DeadLetterEvidence] {
+        func letter(_ id: String, _ code: String, _ state: String, requeues: Int64) -> DeadLetterEvidence {
+            DeadLetterEvidence(
+                service: "order",
+                id: id,
+                transport: "amqp",
+                consumer: "order.inbox",
+                source: "order.inbox",
+                messageID: "poison-" + id,
+                failureClass: "poison",
+                code: code,
+                state: state,
+                requeues: requeues,
+                requeueActs: requeues
+            )
+        }
+        return [
+            letter("1", "payload-invalid", "held", requeues: 0),
+            letter("2", "unknown-type", "requeued", requeues: 1),
+        ]
     }
 
     // MARK: Parts
@@ -150,13 +245,6 @@ struct World {
                 at: placedAt + 10 * (version - 1),
                 event
             )
-            if index > 1 {
-                let message = "reply-\(number)-\(index)"
-                messaging.inbox.append(
-                    .init(service: "order", consumer: "order.inbox", messageID: message, outcome: "handled")
-                )
-                messaging.effects.append(.init(service: "order", consumer: "order.inbox", messageID: message))
-            }
             before = status
         }
         let last = try Self.some(path.last)
@@ -172,7 +260,10 @@ struct World {
             )
         )
         orders.keys.append(("key-\(number)", id))
-        load.append(LoadEntry(key: "key-\(number)", outcome: .ok, orders: [id]))
+        var entry = LoadEntry(key: "key-\(number)", outcome: .ok, orders: [id])
+        entry.answers = ["answer-\(number)"]
+        entry.reads = [200]
+        load.append(entry)
         facts.append(
             "\(id)|\(path.count)|\(last.rawValue)|\(Self.total)|EUR|\(placedAt)|\(placedAt + 10 * Int64(path.count - 1))"
         )
@@ -190,6 +281,28 @@ struct World {
         messaging.inbox.append(
             .init(service: "order", consumer: "order.inbox", messageID: "late-\(number)", outcome: "noop")
         )
+    }
+
+    /// The journal of an order, with an answer in the inbox for every input that a message told.
+    private mutating func live(_ number: Int, _ way: Way) {
+        for (index, step) in way.enumerated() {
+            let isMessage = step.input != "placed" && step.input != "cancel-requested"
+            let message = isMessage ? "reply-\(number)-\(index + 1)" : nil
+            journal.append(
+                .init(
+                    order: order(number),
+                    input: step.input,
+                    disposition: "applied",
+                    messageID: message,
+                    sent: step.asked.map { .init(name: $0, messageID: "\($0)-\(number)") }
+                )
+            )
+            guard let message else { continue }
+            messaging.inbox.append(
+                .init(service: "order", consumer: "order.inbox", messageID: message, outcome: "handled")
+            )
+            messaging.effects.append(.init(service: "order", consumer: "order.inbox", messageID: message))
+        }
     }
 
     private mutating func reserve(_ number: Int, _ path: [(status: String, kind: ReservationEvent.Kind)]) throws {
@@ -253,6 +366,7 @@ struct World {
     private mutating func operate(_ number: Int, _ operation: String) {
         let key = "\(operation)-\(number)"
         payments.intentKeys.insert(key)
+        intents.append(.init(key: key, order: order(number), kind: operation, state: "succeeded", isDue: false))
         gateway.append(
             GatewayOperation(
                 sequence: Int64(gateway.count + 1),
@@ -301,11 +415,13 @@ struct World {
                 type: type,
                 subject: subject,
                 sequence: sequence,
+                causationID: cause(topic, subject, sequence),
                 timeMilliseconds: time,
                 body: try PayloadCodec.encode(payload)
             )
         )
         ends[place, default: 0] += 1
+        if topic == "orders", hasSubscriber { send(id) }
         messaging.outbox.append(
             .init(
                 service: topic,
@@ -316,6 +432,42 @@ struct World {
                 published: true
             )
         )
+    }
+
+    /// What caused an event: a command that stands in its producer's inbox. A person causes what happens to articles.
+    private mutating func cause(_ topic: String, _ subject: String, _ sequence: Int64) -> String? {
+        guard topic != "catalog", subject != Self.mug, topic != "orders" else { return nil }
+        let service = topic == "payments" ? "payment" : "inventory"
+        let command = "\(topic)-command-\(subject)-\(sequence)"
+        messaging.inbox.append(
+            .init(service: service, consumer: service + ".inbox", messageID: command, outcome: "handled")
+        )
+        return command
+    }
+
+    /// A webhook that failed once and arrived at the second attempt.
+    private mutating func send(_ event: String) {
+        let number = Int64(webhooks.deliveries.count + 1)
+        webhooks.ready = ["ep"]
+        webhooks.events.insert(event)
+        webhooks.deliveries.append(
+            .init(number: number, event: event, endpoint: "ep", state: "delivered", attempts: 2)
+        )
+        for (index, state) in ["failed", "succeeded"].enumerated() {
+            webhooks.attempts.append(
+                .init(
+                    delivery: number,
+                    number: Int64(index + 1),
+                    trigger: "scheduled",
+                    state: state,
+                    startedAt: Self.start + Int64(index) * 5000,
+                    nextAt: index == 0 ? Self.start + 5000 : nil
+                )
+            )
+            receipts.append(
+                .init(event: event, digest: "digest-of-\(event)", isVerified: true, status: index == 0 ? 503 : 204)
+            )
+        }
     }
 
     private static func placedAt(_ number: Int) -> Int64 { start + Int64(number) * 700 }

@@ -52,13 +52,15 @@ struct Waybill: AsyncParsableCommand {
 
 /// The way a command ends when it does not end well.
 struct CommandEnd: Error {
-    /// 1: the answer is no. 2: it could not be carried out.
+    /// 1: the answer is no. 2: it could not be carried out. 3: what it needs to look at is missing (`verify` only).
     let code: Int32
     /// What to tell, with what to do next; empty when everything has been said.
     let sentence: String
 
     /// The answer is no.
     static func no(_ sentence: String = "") -> CommandEnd { CommandEnd(code: 1, sentence: sentence) }
+    /// What it was to look at is not there or cannot be read.
+    static func missing(_ sentence: String) -> CommandEnd { CommandEnd(code: 3, sentence: sentence) }
     /// It could not be carried out.
     static func failed(_ sentence: String) -> CommandEnd { CommandEnd(code: 2, sentence: sentence) }
 }

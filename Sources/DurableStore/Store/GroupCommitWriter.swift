@@ -179,13 +179,26 @@ final class GroupCommitWriter: Sendable {
                 commit(group, context)
             }
         }
-        try? database.close()
+        closeDatabase()
         let closers = state.withLock { state in
             state.status = .closed
             defer { state.closers = [] }
             return state.closers
         }
         for closer in closers { closer() }
+    }
+
+    /// Closes the connections so that the database file is all that is left.
+    ///
+    /// The pool closes its writer before its readers, and SQLite leaves the log where the last connection may not write.
+    /// So the readers go first: no read is under way inside the barrier, the log is copied into the file there, and the
+    /// writer, which is then the last one, removes it. After a failure the files stay as they are: the next start reads them.
+    private func closeDatabase() {
+        if failure == nil, let pool = database as? DatabasePool {
+            try? pool.barrierWriteWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+            pool.invalidateReadOnlyConnections()
+        }
+        try? database.close()
     }
 
     private func commit(_ group: [WriteJob], _ context: GroupContext) {

@@ -2,9 +2,9 @@
 ///
 /// It tells two contents under one message id apart by accident, not against an adversary: who can send messages under a
 /// chosen id can as well send none. Stored in rows, so it must never change.
-enum PayloadHash {
+public enum PayloadHash {
     /// Digest of what identifies a message's content: type, subject and body.
-    static func of(type: String, subject: String, body: [UInt8]) -> Int64 {
+    public static func of(type: String, subject: String, body: [UInt8]) -> Int64 {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(type.utf8.count + subject.utf8.count + body.count + 2)
         bytes.append(contentsOf: type.utf8)

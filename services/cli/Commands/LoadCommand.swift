@@ -25,6 +25,8 @@ struct LoadCommand: AsyncParsableCommand {
     @Option(name: .long, help: "The mix of cards.") var cards = "all"
     @Option(name: .long, help: "Write what the client saw, as JSON lines, for waybill verify --history.") var history:
         String?
+    @Option(name: .long, help: "Send every Nth accepted order again under its key, and read it; 0 for none.")
+    var recheck = 10
     @Option(name: .long, help: "Seconds to wait for open orders at the end.") var drain = 120
     @OptionGroup var common: CommonOptions
 
@@ -32,6 +34,7 @@ struct LoadCommand: AsyncParsableCommand {
         guard rate > 0, rate <= 100_000, duration > 0, duration <= 86_400, orders.map({ $0 > 0 }) ?? true else {
             throw ValidationError("--rate, --orders and --duration are greater than 0.")
         }
+        guard recheck >= 0 else { throw ValidationError("--recheck is not negative.") }
         guard LoadPlan.cards(cards) != nil else {
             throw ValidationError("--cards is all, visa, or card=weight,card=weight.")
         }
@@ -63,6 +66,7 @@ struct LoadCommand: AsyncParsableCommand {
             plan: plan,
             recorder: recorder,
             kafka: try EventLogAccess.configuration(),
+            recheck: history == nil ? 0 : recheck,
             drainLimit: .seconds(drain)
         )
         let start = ContinuousClock.now

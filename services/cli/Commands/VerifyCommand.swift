@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Kafka
 import StrictJSON
+import UnixSignals
 import Verification
 
 /// `waybill verify`
@@ -10,147 +11,112 @@ struct VerifyCommand: AsyncParsableCommand {
         commandName: "verify",
         abstract: "Hold every invariant against the databases, the gateway's ledger and the event log.",
         discussion: """
-            Reads copies; nothing is changed. Waits until everything has come to rest, then checks all invariants; with --live
-            it checks at once what must hold at any moment.
+            Reads copies; nothing is changed. Waits until everything has come to rest, then checks all invariants. With --live it
+            checks at once what must hold at any moment, with --watch again and again until ctrl-c, a violation or the time of
+            --for. docs/guarantees.md says what each id promises.
 
             Examples:
               waybill verify
               waybill verify --history load.jsonl
+              waybill verify --watch --every 2s --for 60s
               waybill verify --live --json
 
-            Exit codes: 0 all hold, 1 at least one is violated, 2 the evidence could not be read.
+            Exit codes: 0 all hold, 1 at least one is violated, 2 it could not be carried out, 3 evidence is missing or cannot
+            be read.
             """
     )
-    @Option(name: .long, help: "What `waybill load --history` wrote: needed for A2.") var history: String?
+    @Option(name: .long, help: "What `waybill load --history` wrote: needed for A2 to A4.") var history: String?
+    @Option(name: .long, help: "What `waybill webhook listen --receipts` wrote: needed for W2.") var receipts: String?
+    @Option(name: .long, help: "A file with the id of each message that deserves to be a dead letter: needed for D1.")
+    var poison: String?
+    @Option(name: .long, help: "How often the run was interrupted: needed for X9.") var interruptions: Int?
     @Option(name: .long, help: "The data folder; that of the running installation unless given.") var dataDir: String?
+    @Flag(name: .long, help: "Leave the event log out, and the checks that need it.") var noLog = false
     @Option(name: .long, help: "Seconds to wait for rest.") var settle = 60
     @Flag(name: .long, help: "Do not wait; check only what must hold at any moment.") var live = false
-    @Flag(name: .long, help: "Repeat --live every two seconds until something is violated or it is interrupted.")
-    var watch = false
+    @Flag(name: .long, help: "Repeat --live, each time also against the reading before.") var watch = false
+    @Option(name: .long, help: "With --watch: the pause between readings.") var every = Pause(.seconds(2))
+    @Option(name: .customLong("for"), help: "With --watch: end after this time.") var limit: Pause?
     @OptionGroup var common: CommonOptions
 
-    func run() async throws {
-        let session = Session()
-        let directory: String
-        if let dataDir { directory = dataDir } else { directory = try session.variable("WAYBILL_RUN_DIR") + "/data" }
-        let loader = EvidenceLoader(
-            dataDirectory: directory,
-            kafka: try EventLogAccess.configuration(),
-            historyPath: history,
-            logger: EventLogAccess.logger
-        )
-        do {
-            if watch {
-                while true {
-                    try await check(loader, isQuiescent: false)
-                    try await Task.sleep(for: .seconds(2))
-                }
-            }
-            let isQuiescent = live ? false : try await waitForRest(loader)
-            if !live && !isQuiescent && !common.json {
-                Console.error("Something still moves after \(settle) s; the checks that need rest are likely to fail.")
-            }
-            try await check(loader, isQuiescent: !live)
-        } catch let end as CommandEnd {
-            throw end
-        } catch let error as KafkaError {
-            throw CommandEnd.failed("The event log cannot be read: \(error.sentence)")
-        } catch {
-            throw CommandEnd.failed("The evidence cannot be read: \(error)")
+    func validate() throws {
+        guard settle >= 0, interruptions ?? 0 >= 0 else {
+            throw ValidationError("--settle and --interruptions are not negative.")
         }
+        guard limit == nil || watch else { throw ValidationError("--for is of use with --watch only.") }
     }
 
-    /// Rest is zero open orders and zero waiting messages, twice in a row.
-    private func waitForRest(_ loader: EvidenceLoader) async throws -> Bool {
+    func run() async throws {
+        let directory: String
+        if let dataDir { directory = dataDir } else { directory = try Session().variable("WAYBILL_RUN_DIR") + "/data" }
+        let loader = EvidenceLoader(
+            dataDirectory: directory,
+            kafka: noLog ? nil : try EventLogAccess.configuration(),
+            records: .init(load: history, receipts: receipts, poison: poison, interruptions: interruptions),
+            logger: EventLogAccess.logger
+        )
+        guard loader.hasDatabases else {
+            throw CommandEnd.missing("There are no databases of Waybill in \(directory).")
+        }
+        if watch {
+            return try await VerifyWatch(loader: loader, every: every.duration, json: common.json).run(limit?.duration)
+        }
+        let report: Report
+        let time: String
+        do {
+            if !live, let rest = try await unrest(loader) {
+                Console.error(
+                    "After \(settle) s something still moves (\(rest)); checks that need rest are likely to fail."
+                )
+            }
+            (report, time) = try await Self.read(loader, isQuiescent: !live)
+        } catch {
+            throw CommandEnd.missing(Self.sentence(error))
+        }
+        if common.json {
+            JSONOutput.print(.object(report.document))
+        } else {
+            VerifyOutput.print(report, time)
+        }
+        if report.violated > 0 { throw CommandEnd.no() }
+    }
+
+    /// What still moves after the time to wait; `nil` when everything has come to rest: twice in a row nothing moved.
+    private func unrest(_ loader: EvidenceLoader) async throws -> String? {
         let bar = ProgressBar("waiting for rest")
         defer { bar.clear() }
         let deadline = ContinuousClock.now + .seconds(settle)
         var calm = 0
-        while ContinuousClock.now < deadline {
-            let (orders, messages) = try loader.unsettled()
-            calm = orders == 0 && messages == 0 ? calm + 1 : 0
-            if calm >= 2 { return true }
-            bar.show(0, of: Int64(orders + messages), note: "\(orders) open orders, \(messages) waiting messages")
+        while true {
+            let rest = try await loader.rest()
+            calm = rest.isComplete ? calm + 1 : 0
+            if calm >= 2 { return nil }
+            if ContinuousClock.now >= deadline, !rest.isComplete { return rest.description }
+            bar.show(0, of: 1, note: rest.description)
             try await Task.sleep(for: .milliseconds(200))
         }
-        return false
     }
 
-    private func check(_ loader: EvidenceLoader, isQuiescent: Bool) async throws {
+    private static func read(_ loader: EvidenceLoader, isQuiescent: Bool) async throws -> (Report, String) {
         let clock = ContinuousClock()
         let start = clock.now
         let evidence = try await loader.load(isQuiescent: isQuiescent) { part in
             if Console.showsProgress { Console.progress("reading \(part)") }
         }
-        if Console.showsProgress { Console.progress("") }
         let read = clock.now - start
-        let results = Check.all.filter { isQuiescent || $0.moment == .always }.map { ($0, $0.examine(evidence)) }
-        let violated = results.filter { if case .violated = $0.1.verdict { true } else { false } }.count
-        if common.json {
-            JSONOutput.print(document(results, violated))
-        } else {
-            print(results)
-            Console.print("")
-            let time = "read in \(seconds(read)), checked in \(seconds(clock.now - start - read))"
-            Console.print(
-                violated == 0
-                    ? Console.colored("No violation", .good) + " in \(results.count) checks; \(time)."
-                    : Console.colored("\(violated) of \(results.count) checks are violated", .bad) + "; \(time)."
-            )
-        }
-        if violated > 0 { throw CommandEnd.no() }
+        if Console.showsProgress { Console.progress("checking") }
+        let report = await Report.of(evidence)
+        if Console.showsProgress { Console.progress("") }
+        return (report, "read in \(seconds(read)), checked in \(seconds(clock.now - start - read))")
     }
 
-    private func print(_ results: [(Check, Finding)]) {
-        var table = Table([.text("ID"), .text("INVARIANT"), .text("VERDICT"), .text("LOOKED AT")])
-        for (check, finding) in results {
-            let verdict: Table.Cell =
-                switch finding.verdict {
-                case .holds: .init("holds", .good)
-                case .violated(let count, _): .init("VIOLATED ×\(count)", .bad)
-                case .notExamined: .init("not examined", .waiting)
-                }
-            table.add([.init(check.id), .init(check.title), verdict, .init(finding.lookedAt, .quiet)])
-        }
-        table.print()
-        for (check, finding) in results {
-            switch finding.verdict {
-            case .holds: break
-            case .violated(_, let example):
-                Console.print("\(Console.colored(check.id, .bad))  \(Console.safe(example))")
-            case .notExamined(let reason): Console.print("\(Console.colored(check.id, .waiting))  \(reason)")
-            }
-        }
-    }
-
-    private func document(_ results: [(Check, Finding)], _ violated: Int) -> JSONValue {
-        .object([
-            "violated": .integer(Int64(violated)),
-            "checks": .array(
-                results.map { check, finding in
-                    var object: JSONObject = [
-                        "id": .string(check.id), "title": .string(check.title),
-                        "moment": .string(check.moment.rawValue),
-                        "lookedAt": .string(finding.lookedAt),
-                    ]
-                    switch finding.verdict {
-                    case .holds:
-                        object["verdict"] = "holds"
-                    case .violated(let count, let example):
-                        object["verdict"] = "violated"
-                        object["count"] = .integer(Int64(count))
-                        object["example"] = .string(example)
-                    case .notExamined(let reason):
-                        object["verdict"] = "not-examined"
-                        object["reason"] = .string(reason)
-                    }
-                    return .object(object)
-                }
-            ),
-        ])
-    }
-
-    private func seconds(_ duration: Duration) -> String {
+    static func seconds(_ duration: Duration) -> String {
         duration.formatted(.units(allowed: [.seconds], width: .narrow, fractionalPart: .show(length: 2)))
+    }
+
+    /// Why evidence could not be read.
+    static func sentence(_ error: any Error) -> String {
+        if let error = error as? KafkaError { return "The event log cannot be read: \(error.sentence)" }
+        return "The evidence cannot be read: \(error)"
     }
 }

@@ -38,18 +38,11 @@ final class LoadRecorder: Sendable {
     private static let maximumEarly = 100_000
 
     private let state = Mutex(State())
-    private let file: FileHandle?
+    private let file: LineFile?
 
     /// - Parameter historyPath: where to write the history; an existing file is replaced.
     init(historyPath: String?) throws(CommandEnd) {
-        guard let historyPath else {
-            file = nil
-            return
-        }
-        guard FileManager.default.createFile(atPath: historyPath, contents: nil),
-            let handle = FileHandle(forWritingAtPath: historyPath)
-        else { throw .failed("The history file \(historyPath) cannot be written.") }
-        file = handle
+        file = if let historyPath { try LineFile(historyPath) } else { nil }
     }
 
     var snapshot: Snapshot { state.withLock { $0.numbers } }
@@ -60,24 +53,40 @@ final class LoadRecorder: Sendable {
     func offered() { state.withLock { $0.numbers.offered += 1 } }
 
     /// - Parameter latency: from the moment at which the order was due, not from when it could be sent.
-    func accepted(_ key: String, order: String, due: ContinuousClock.Instant, latency: Duration) {
+    func accepted(
+        _ key: String,
+        order: String,
+        answer: String,
+        due: ContinuousClock.Instant,
+        latency: Duration
+    ) {
         state.withLock { state in
             state.numbers.accepted += 1
             state.accept.record(microseconds(latency))
             state.placed[order] = due
             if let end = state.early.removeValue(forKey: order) { state.end(order, end.status, end.at) }
         }
-        write(["key": .string(key), "outcome": "ok", "order": .string(order)])
+        acknowledged(key, order: order, answer: answer)
+    }
+
+    /// An acknowledgement, the first one or a repeated one.
+    func acknowledged(_ key: String, order: String, answer: String) {
+        file?.write(["key": .string(key), "outcome": "ok", "order": .string(order), "answer": .string(answer)])
+    }
+
+    /// A read of the order after its acknowledgement.
+    func wasRead(_ key: String, status: Int) {
+        file?.write(["key": .string(key), "outcome": "read", "status": .integer(Int64(status))])
     }
 
     func refused(_ key: String, status: Int) {
         state.withLock { $0.numbers.refused += 1 }
-        write(["key": .string(key), "outcome": "fail", "status": .integer(Int64(status))])
+        file?.write(["key": .string(key), "outcome": "fail", "status": .integer(Int64(status))])
     }
 
     func unknown(_ key: String, _ reason: String) {
         state.withLock { $0.numbers.unknown += 1 }
-        write(["key": .string(key), "outcome": "info", "reason": .string(reason)])
+        file?.write(["key": .string(key), "outcome": "info", "reason": .string(reason)])
     }
 
     /// An order was seen in a terminal status. Counted once.
@@ -97,13 +106,7 @@ final class LoadRecorder: Sendable {
         }
     }
 
-    func close() { try? file?.close() }
-
-    private func write(_ object: JSONObject) {
-        guard let file else { return }
-        let line = StrictJSON.encode(.object(object)) + [UInt8(ascii: "\n")]
-        state.withLock { _ in file.write(Data(line)) }
-    }
+    func close() { file?.close() }
 }
 
 private func microseconds(_ duration: Duration) -> UInt64 {

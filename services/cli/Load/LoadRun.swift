@@ -4,6 +4,7 @@ import HTTPKit
 import Kafka
 import Messaging
 import StrictJSON
+import Verification
 
 /// Offers orders in an open loop and follows them to their end.
 struct LoadRun: Sendable {
@@ -12,6 +13,8 @@ struct LoadRun: Sendable {
     let plan: LoadPlan
     let recorder: LoadRecorder
     let kafka: KafkaClientConfiguration
+    /// Every so many accepted orders one is sent again and read; 0 for none.
+    let recheck: Int
     /// The longest wait for open orders after the last placement.
     let drainLimit: Duration
 
@@ -72,8 +75,11 @@ struct LoadRun: Sendable {
                 deadline: .seconds(5)
             ) {
             case .success(let reply) where reply.status == 202:
-                let order = (try? StrictJSON.parse(reply.body, limits: .answer))?["id"]?.stringValue ?? ""
-                return recorder.accepted(key, order: order, due: due, latency: .now - due)
+                let latency = ContinuousClock.now - due
+                let (order, answer) = told(reply)
+                recorder.accepted(key, order: order, answer: answer, due: due, latency: latency)
+                if recheck > 0, index % recheck == 0 { await askAgain(key, body, order) }
+                return
             case .success(let reply)
             where (400..<500).contains(reply.status) && reply.status != 409 && reply.status != 429:
                 return recorder.refused(key, status: reply.status)
@@ -88,6 +94,30 @@ struct LoadRun: Sendable {
             try? await Task.sleep(for: pause)
             pause = min(pause * 2, .seconds(2))
         }
+    }
+
+    /// Sends an accepted order again under its key and reads it: the answer must be the first one, and the order there.
+    private func askAgain(_ key: String, _ body: [UInt8], _ order: String) async {
+        let again = await session.send(
+            "POST",
+            url + "/v1/orders",
+            headers: [("idempotency-key", key)],
+            body: body,
+            deadline: .seconds(5)
+        )
+        if case .success(let reply) = again, reply.status == 202 {
+            let (order, answer) = told(reply)
+            recorder.acknowledged(key, order: order, answer: answer)
+        }
+        if case .success(let reply) = await session.send("GET", url + "/v1/orders/" + order, deadline: .seconds(5)) {
+            recorder.wasRead(key, status: reply.status)
+        }
+    }
+
+    /// The order that an acknowledgement names, and a digest of all that it says.
+    private func told(_ reply: HTTPReply) -> (order: String, answer: String) {
+        let order = (try? StrictJSON.parse(reply.body, limits: .answer))?["id"]?.stringValue ?? ""
+        return (order, ContentDigest.text(of: reply.body))
     }
 
     /// Ends are read from the event log: one reader sees them all, at the moment at which anyone could.

@@ -38,6 +38,12 @@ enum Console {
         FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
     }
 
+    /// Takes back the last `lines` lines of standard output, for tables that are drawn again.
+    static func rewind(_ lines: Int) {
+        guard isTerminal, lines > 0 else { return }
+        FileHandle.standardOutput.write(Data("\u{1B}[\(lines)A\u{1B}[J".utf8))
+    }
+
     /// Text in a colour, or as it is.
     static func colored(_ text: String, _ color: Color?) -> String {
         guard hasColor, let color else { return text }

@@ -9,6 +9,7 @@ import StrictJSON
 import Synchronization
 import Telemetry
 import UnixSignals
+import Verification
 import Webhooks
 
 /// `waybill webhook listen`
@@ -41,6 +42,8 @@ struct WebhookListenCommand: AsyncParsableCommand {
     var respond: Answers?
     @Flag(name: .long, help: "Print the secret, to verify with something else.") var printSecret = false
     @Option(name: .long, help: "End after so many requests.") var count: Int?
+    @Option(name: .long, help: "Write each request as a JSON line, for waybill verify --receipts.") var receipts:
+        String?
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -52,7 +55,11 @@ struct WebhookListenCommand: AsyncParsableCommand {
 
     func run() async throws {
         let failures = Array(repeating: Answers.Item.status(status, retryAfter: nil), count: max(0, min(fail, 100_000)))
-        let state = ReceiverState(answers: respond?.items ?? failures + [.status(204, retryAfter: nil)], limit: count)
+        let state = ReceiverState(
+            answers: respond?.items ?? failures + [.status(204, retryAfter: nil)],
+            limit: count,
+            receipts: try receipts.map(LineFile.init)
+        )
         if let secret { try state.use(secret) }
         var logger = Logger(label: "waybill.listen") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .error
@@ -157,10 +164,12 @@ private final class ReceiverState: Sendable {
     private static let maximumSeen = 100_000
 
     private let state: Mutex<State>
+    private let receipts: LineFile?
     private let ended = AsyncStream<Void>.makeStream()
 
-    init(answers: [Answers.Item], limit: Int?) {
+    init(answers: [Answers.Item], limit: Int?, receipts: LineFile?) {
         state = Mutex(State(answers: answers, left: limit))
+        self.receipts = receipts
     }
 
     func use(_ secret: String) throws {
@@ -184,6 +193,17 @@ private final class ReceiverState: Sendable {
             if state.seen.count >= Self.maximumSeen { state.seen.removeAll() }
             return (item, !state.seen.insert(webhook.id).inserted)
         }
+        let id = (try? verdict.get())?.id
+        let status =
+            switch answer.0 {
+            case .status(let status, _): status
+            case .drop: 500
+            }
+        // Written before the answer: what the sender believes delivered stands here.
+        receipts?.write([
+            "id": .string(id ?? ""), "digest": .string(ContentDigest.text(of: body)), "verified": .bool(id != nil),
+            "status": .integer(Int64(status)),
+        ])
         show(verdict, answer.0, isRepeated: answer.1, body, json: json)
         if state.withLock({ $0.left.map { $0 <= 0 } ?? false }) { ended.continuation.finish() }
         return answer.0

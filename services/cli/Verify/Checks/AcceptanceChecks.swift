@@ -39,4 +39,30 @@ let acceptanceChecks = [
         }
         return .of(counted(load.count, "request") + ", " + counted(known.count, "order"), violations: violations)
     },
+    Check("A3", "a repeated request gets the first answer", .always) { evidence in
+        guard let orders = evidence.orders else { return .notExamined("the order database was not read") }
+        guard let load = evidence.load else { return .notExamined("no load history was given (--history)") }
+        let made = Dictionary(orders.keys.map { ($0.key, $0.order) }) { first, _ in first }
+        var violations: [String] = []
+        for entry in load where entry.outcome == .ok {
+            if entry.answers.count > 1 {
+                violations.append("key \(entry.key) got \(entry.answers.count) different answers")
+            }
+            // Keys are forgotten in the end; those that are remembered name the order that was acknowledged.
+            if let order = made[entry.key], !entry.orders.contains(order) {
+                violations.append("key \(entry.key) stands for order \(order), which was not the answer")
+            }
+        }
+        return .of(counted(load.count, "request") + ", " + counted(made.count, "key"), violations: violations)
+    },
+    Check("A4", "an acknowledged order can be read", .always) { evidence in
+        guard let load = evidence.load else { return .notExamined("no load history was given (--history)") }
+        let violations = load.filter { $0.reads.contains(404) }.map {
+            "order \($0.orders.first ?? "of key " + $0.key) was acknowledged and then not found"
+        }
+        return .of(
+            counted(load.count, "request") + ", " + counted(load.reduce(0) { $0 + $1.reads.count }, "read"),
+            violations: violations
+        )
+    },
 ]

@@ -2,5 +2,5 @@ extension Check {
     /// Every check, in the order in which the table shows them.
     public static let all: [Check] =
         acceptanceChecks + orderChecks + moneyChecks + ledgerChecks + stockChecks + outboxChecks + inboxChecks
-        + eventLogChecks + readModelChecks
+        + sagaChecks + eventLogChecks + readModelChecks + webhookChecks + deadLetterChecks
 }

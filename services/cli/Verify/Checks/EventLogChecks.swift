@@ -1,16 +1,19 @@
+import Commerce
+
 /// E: the event log keeps what it acknowledged, in order.
 let eventLogChecks = [
-    Check("E1", "no event that was announced is missing", .quiescent) { evidence in
+    Check("E1", "no event that was announced or read is missing", .always) { evidence in
         guard let log = evidence.log else { return .notExamined("the event log was not read") }
-        var sequences: [Aggregate: Set<Int64>] = [:]
+        var sequences: [EventSubject: Set<Int64>] = [:]
         for record in log where record.sequence > 0 {
-            sequences[Aggregate(record.topic, record.subject), default: []].insert(record.sequence)
+            sequences[EventSubject(record.topic, record.subject), default: []].insert(record.sequence)
         }
-        let violations = sequences.compactMap { aggregate, present -> String? in
+        var violations = sequences.compactMap { aggregate, present -> String? in
             guard let last = present.max(), Int64(present.count) != last else { return nil }
             let missing = (1...last).first { !present.contains($0) } ?? 0
             return "\(aggregate.topic): \(aggregate.subject) reaches v\(last) and v\(missing) is missing"
         }
+        violations += lostAfterReading(evidence, log)
         return .of(
             counted(log.count, "record") + ", " + counted(sequences.count, "aggregate"),
             violations: violations
@@ -21,11 +24,17 @@ let eventLogChecks = [
         var previous: [String: Int64] = [:]
         var violations: [String] = []
         for record in log {
-            let partition = "\(record.topic)/\(record.partition)"
+            let partition = record.partitionName
             if let last = previous[partition], record.offset <= last {
                 violations.append("\(record.place) was read after offset \(last)")
             }
             previous[partition] = record.offset
+        }
+        if let earlier = evidence.earlier?.partitions {
+            let now = Milestones.partitions(log) { earlier[$0]?.count }
+            violations += earlier.filter { $0.value.count > 0 && now[$0.key] != $0.value }.map {
+                "the first \(counted($0.value.count, "record")) of \($0.key) are not what they were in the reading before"
+            }
         }
         return .of(counted(log.count, "record") + ", " + counted(previous.count, "partition"), violations: violations)
     },
@@ -58,40 +67,114 @@ let eventLogChecks = [
             violations: violations
         )
     },
-    Check("E5", "the events of one aggregate are in order, in one partition", .always) { evidence in
+    Check("E5", "the events of one aggregate are in order", .always) { evidence in
         guard let log = evidence.log else { return .notExamined("the event log was not read") }
         var seen: Set<String> = []
-        var last: [Aggregate: LogRecord] = [:]
+        var last: [EventSubject: Int64] = [:]
         var violations: [String] = []
         for record in log where record.sequence > 0 {
-            let aggregate = Aggregate(record.topic, record.subject)
-            if let before = last[aggregate], before.partition != record.partition {
-                violations.append("\(record.subject) is in two partitions: \(before.place) and \(record.place)")
-            }
-            if record.key != record.subject {
-                violations.append(
-                    "\(record.place) has the key \(record.key ?? "nothing") and the subject \(record.subject)"
-                )
-            }
             guard let id = record.eventID, seen.insert(id).inserted else { continue }
-            if let before = last[aggregate], record.sequence <= before.sequence {
-                violations.append("\(record.place): \(record.subject) v\(record.sequence) follows v\(before.sequence)")
+            let before = last.updateValue(record.sequence, forKey: EventSubject(record.topic, record.subject)) ?? 0
+            if record.sequence <= before {
+                violations.append("\(record.place): \(record.subject) v\(record.sequence) follows v\(before)")
             }
-            last[aggregate] = record
         }
         return .of(
             counted(seen.count, "event") + ", " + counted(last.count, "aggregate"),
             violations: violations
         )
     },
+    Check("E6", "the events of one aggregate are in one partition, under its key", .always) { evidence in
+        guard let log = evidence.log else { return .notExamined("the event log was not read") }
+        var first: [EventSubject: Int] = [:]
+        var violations: [String] = []
+        for (index, record) in log.enumerated() where record.sequence > 0 {
+            let aggregate = EventSubject(record.topic, record.subject)
+            if let known = first[aggregate] {
+                if log[known].partition != record.partition {
+                    violations.append("\(record.subject) is in two partitions: \(log[known].place) and \(record.place)")
+                }
+            } else {
+                first[aggregate] = index
+            }
+            if record.key != record.subject {
+                violations.append(
+                    "\(record.place) has the key \(record.key ?? "nothing") and the subject \(record.subject)"
+                )
+            }
+        }
+        return .of(
+            counted(log.count, "record") + ", " + counted(first.count, "aggregate"),
+            violations: violations
+        )
+    },
+    Check("E7", "the cause of every event was received by its producer", .always) { evidence in
+        guard let log = evidence.log else { return .notExamined("the event log was not read") }
+        guard let messaging = evidence.messaging else { return .notExamined("the inboxes were not read") }
+        var received: [String: Set<String>] = [:]
+        for row in messaging.inbox { received[row.service, default: []].insert(row.messageID) }
+        var causes = 0
+        var violations: [String] = []
+        for record in log where record.sequence > 0 && evidence.isKnownToDatabases(record) {
+            guard let cause = record.causationID, let service = producer(of: record.topic) else { continue }
+            // An inbox forgets in the end. What it still remembers is from this time on.
+            if let since = messaging.remembersSince[service], record.timeMilliseconds < since { continue }
+            causes += 1
+            guard received[service]?.contains(cause) != true else { continue }
+            violations.append("\(record.place) was caused by \(cause), which \(service) never received")
+        }
+        return .of(
+            counted(causes, "cause") + ", " + counted(messaging.inbox.count, "inbox row"),
+            violations: violations
+        )
+    },
+    Check("E8", "every event can be decoded as what it says it is", .always) { evidence in
+        guard let log = evidence.log else { return .notExamined("the event log was not read") }
+        var events = 0
+        var violations: [String] = []
+        for record in log where record.sequence > 0 {
+            events += 1
+            if !isDecodable(record) { violations.append("\(record.place) is no \(record.type)") }
+        }
+        return .of(counted(events, "event"), violations: violations)
+    },
 ]
 
-private struct Aggregate: Hashable {
-    let topic: String
-    let subject: String
+/// Events that a consumer has handled and the log does not hold any more.
+private func lostAfterReading(_ evidence: Evidence, _ log: [LogRecord]) -> [String] {
+    guard let messaging = evidence.messaging, let offsets = messaging.offsets else { return [] }
+    // A letter that was edited went back under an id that was never in the log.
+    let edited = Set((evidence.deadLetters ?? []).filter { $0.requeues > 0 }.map { $0.service + " " + $0.consumer })
+    let consumers = Set(offsets.map { $0.service + " " + $0.consumer }).subtracting(edited)
+    guard !consumers.isEmpty else { return [] }
+    let present = Set(log.compactMap(\.eventID))
+    return messaging.inbox.filter {
+        !present.contains($0.messageID) && consumers.contains($0.service + " " + $0.consumer)
+    }.map { "\($0.service): \($0.consumer) has handled event \($0.messageID), which is not in the log" }
+}
 
-    init(_ topic: String, _ subject: String) {
-        self.topic = topic
-        self.subject = subject
+/// The service that publishes to a topic.
+private func producer(of topic: String) -> String? {
+    switch topic {
+    case Channels.ordersTopic: "order"
+    case Channels.paymentsTopic: "payment"
+    case Channels.inventoryTopic, Channels.catalogTopic: "inventory"
+    default: nil
     }
+}
+
+private func isDecodable(_ record: LogRecord) -> Bool {
+    func decode<Event: Decodable>(_ type: Event.Type) -> Event? { try? PayloadCodec.decode(type, from: record.body) }
+    let type: String?
+    switch record.topic {
+    case Channels.ordersTopic: type = decode(OrderEvent.self).map { OrderEvent.messageType(for: $0.status) }
+    case Channels.paymentsTopic: type = decode(PaymentEvent.self).map { PaymentEvent.messageType(for: $0.kind) }
+    case Channels.catalogTopic: type = decode(CatalogItemPut.self).map { _ in CatalogItemPut.messageType }
+    case Channels.inventoryTopic where record.type == StockAdjusted.messageType:
+        type = decode(StockAdjusted.self).map { _ in StockAdjusted.messageType }
+    case Channels.inventoryTopic:
+        type = decode(ReservationEvent.self).map { ReservationEvent.messageType(for: $0.kind) }
+    default: return true
+    }
+    return type == record.type
 }

@@ -29,7 +29,11 @@ let orderChecks = [
     },
     Check("O2", "every order has ended", .quiescent) { evidence in
         guard let orders = evidence.orders else { return .notExamined("the order database was not read") }
-        let violations = orders.orders.filter { !isTerminal($0.status) }.map { "order \($0.id) is still \($0.status)" }
+        var violations = orders.orders.filter { !isTerminal($0.status) }.map { "order \($0.id) is still \($0.status)" }
+        // A person is asked only after the compensations went unanswered in every round.
+        for order in orders.orders where order.status == OrderStatus.needsOperator.rawValue && order.openRounds == nil {
+            violations.append("order \(order.id) asks for an operator and has nothing left to undo")
+        }
         return .of(counted(orders.orders.count, "order"), violations: violations)
     },
     Check("O3", "nothing follows a terminal status", .always) { evidence in
@@ -74,9 +78,24 @@ let orderChecks = [
         }
         return .of(counted(orders.orders.count, "order"), violations: violations)
     },
+    Check("O6", "no order goes back between two readings", .always) { evidence in
+        guard let orders = evidence.orders else { return .notExamined("the order database was not read") }
+        guard let earlier = evidence.earlier else { return .notExamined("there was no earlier reading (--watch)") }
+        let now = Dictionary(orders.orders.map { ($0.id, $0.version) }, uniquingKeysWith: max)
+        let violations = earlier.orderVersions.compactMap { id, version -> String? in
+            guard let present = now[id] else { return "order \(id) was there and is gone" }
+            return present < version ? "order \(id) was at v\(version) and is at v\(present)" : nil
+        }
+        return .of(counted(earlier.orderVersions.count, "order"), violations: violations)
+    },
 ]
 
-private func isTerminal(_ status: String) -> Bool {
+extension OrderEvidence {
+    /// The statuses of all orders.
+    var statuses: [String: String] { Dictionary(orders.map { ($0.id, $0.status) }) { first, _ in first } }
+}
+
+func isTerminal(_ status: String) -> Bool {
     OrderStatus(rawValue: status)?.isTerminal ?? false
 }
 

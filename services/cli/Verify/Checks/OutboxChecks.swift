@@ -8,11 +8,16 @@ let outboxChecks = [
         var announcements = Announcements()
         for record in log where record.sequence > 0 {
             guard let id = record.eventID else { continue }
-            announcements.add(EventPlace(record.topic, record.subject, record.sequence), id)
+            // What came into the log while the databases were being read, they may not have known yet.
+            announcements.add(
+                EventPlace(record.topic, record.subject, record.sequence),
+                id,
+                mayBeUnknown: !evidence.isKnownToDatabases(record)
+            )
         }
         for row in messaging.outbox {
             guard let topic = row.topic, let sequence = row.sequence else { continue }
-            announcements.add(EventPlace(topic, row.subject, sequence), row.messageID)
+            announcements.add(EventPlace(topic, row.subject, sequence), row.messageID, mayBeUnknown: false)
         }
         var violations = announcements.rivals.map { place, ids in
             "\(place) is announced by \(ids.count) different events"
@@ -26,16 +31,13 @@ let outboxChecks = [
                 if !announcements.match(place) { violations.append("\(place) (\(row.to)) has no event") }
             }
         }
-        // In the middle of the traffic the log knows more than the databases, which were read before it.
-        if evidence.isQuiescent {
-            let known = Set(histories.map(\.topic))
-            for place in announcements.unmatched where known.contains(place.topic) {
-                // Articles share the inventory topic with reservations and have no history table of statuses.
-                if place.topic == Channels.inventoryTopic, SKU(place.subject) != nil, OrderID(place.subject) == nil {
-                    continue
-                }
-                violations.append("\(place) has an event and no change of status")
+        let known = Set(histories.map(\.topic))
+        for place in announcements.unmatched where known.contains(place.topic) {
+            // Articles share the inventory topic with reservations and have no history table of statuses.
+            if place.topic == Channels.inventoryTopic, SKU(place.subject) != nil, OrderID(place.subject) == nil {
+                continue
             }
+            violations.append("\(place) has an event and no change of status")
         }
         return .of(
             counted(changes, "change") + ", " + counted(announcements.count, "event"),
@@ -63,7 +65,30 @@ let outboxChecks = [
             violations: violations
         )
     },
+    Check("X9", "an event is published again only after an interruption", .always) { evidence in
+        guard let log = evidence.log else { return .notExamined("the event log was not read") }
+        guard let interruptions = evidence.interruptions else {
+            return .notExamined("how often the run was interrupted was not said (--interruptions)")
+        }
+        var copies: [String: Int] = [:]
+        for record in log { if let id = record.eventID { copies[id, default: 0] += 1 } }
+        let violations = copies.filter { $0.value > 1 + interruptions }.map {
+            "event \($0.key) is in the log \($0.value) times after \(counted(interruptions, "interruption"))"
+        }
+        return .of(counted(copies.count, "event") + ", " + counted(log.count, "record"), violations: violations)
+    },
 ]
+
+/// An aggregate of a topic.
+struct EventSubject: Hashable {
+    let topic: String
+    let subject: String
+
+    init(_ topic: String, _ subject: String) {
+        self.topic = topic
+        self.subject = subject
+    }
+}
 
 /// The place of an event among those of its aggregate.
 struct EventPlace: Hashable, CustomStringConvertible {
@@ -86,7 +111,7 @@ private struct Announcements {
     private struct Entry {
         let sequence: Int64
         let eventID: String
-        var isMatched = false
+        var isMatched: Bool
     }
 
     private var entries: [String: [String: [Entry]]] = [:]
@@ -94,13 +119,17 @@ private struct Announcements {
     /// Places that more than one event claims, with all of their events.
     private(set) var rivals: [EventPlace: Set<String>] = [:]
 
-    mutating func add(_ place: EventPlace, _ eventID: String) {
-        if let known = entries[place.topic]?[place.subject]?.first(where: { $0.sequence == place.sequence }) {
+    /// - Parameter mayBeUnknown: whether the place need not be a real one yet.
+    mutating func add(_ place: EventPlace, _ eventID: String, mayBeUnknown: Bool) {
+        if let index = entries[place.topic]?[place.subject]?.firstIndex(where: { $0.sequence == place.sequence }),
+            let known = entries[place.topic]?[place.subject]?[index]
+        {
             if known.eventID != eventID { rivals[place, default: [known.eventID]].insert(eventID) }
+            if !mayBeUnknown, known.isMatched { entries[place.topic]?[place.subject]?[index].isMatched = false }
             return
         }
         entries[place.topic, default: [:]][place.subject, default: []]
-            .append(Entry(sequence: place.sequence, eventID: eventID))
+            .append(Entry(sequence: place.sequence, eventID: eventID, isMatched: mayBeUnknown))
         count += 1
     }
 
@@ -114,7 +143,7 @@ private struct Announcements {
         return true
     }
 
-    /// Places that were announced and never matched.
+    /// Places that were announced, must be real, and were never matched.
     var unmatched: [EventPlace] {
         entries.flatMap { topic, subjects in
             subjects.flatMap { subject, entries in
@@ -124,7 +153,8 @@ private struct Announcements {
     }
 }
 
-private func histories(_ evidence: Evidence) -> [(topic: String, rows: [HistoryRow])] {
+/// The histories of statuses that were read, by the topic that announces them.
+func histories(_ evidence: Evidence) -> [(topic: String, rows: [HistoryRow])] {
     var histories: [(topic: String, rows: [HistoryRow])] = []
     if let orders = evidence.orders { histories.append((Channels.ordersTopic, orders.history)) }
     if let payments = evidence.payments { histories.append((Channels.paymentsTopic, payments.history)) }

@@ -10,9 +10,8 @@ let readModelChecks = [
         var fold = MemoryFold()
         var folded = 0
         for record in log {
-            let partition = "\(record.topic)/\(record.partition)"
-            guard let end = models.offsets[partition], record.offset < end,
-                !models.parked.contains("\(partition)@\(record.offset)")
+            guard let end = models.offsets[record.partitionName], record.offset < end,
+                !models.parked.contains(record.place)
             else { continue }
             folded += 1
             fold.apply(record)
@@ -27,8 +26,104 @@ let readModelChecks = [
         }
         let rows = models.tables.values.reduce(0) { $0 + $1.count }
         return .of(counted(folded, "event") + ", " + counted(rows, "row"), violations: violations)
-    }
+    },
+    Check("R3", "the totals of analytics are those of orders and gateway", .quiescent) { evidence in
+        guard let models = evidence.readModels else { return .notExamined("the analytics database was not read") }
+        guard let orders = evidence.orders else { return .notExamined("the order database was not read") }
+        guard let gateway = evidence.gateway else { return .notExamined("the gateway's ledger was not read") }
+        let totals = Totals(models)
+        let wanted = Totals(orders, gateway)
+        let violations = Set(totals.values.keys).union(wanted.values.keys).compactMap { name -> String? in
+            let (shown, counted) = (totals.values[name] ?? 0, wanted.values[name] ?? 0)
+            return shown == counted ? nil : "\(name): analytics shows \(shown), it is \(counted)"
+        }
+        return .of(
+            counted(wanted.values.count, "total") + ", " + counted(orders.orders.count, "order"),
+            violations: violations
+        )
+    },
+    Check("R4", "no consumer goes back, is ahead of the log, or at rest behind it", .always) { evidence in
+        guard let log = evidence.log else { return .notExamined("the event log was not read") }
+        guard let offsets = evidence.messaging?.offsets else {
+            return .notExamined("the consumers' offsets were not read")
+        }
+        var ends: [String: Int64] = [:]
+        for record in log {
+            let partition = record.partitionName
+            ends[partition] = max(ends[partition] ?? 0, record.offset + 1)
+        }
+        var violations: [String] = []
+        var present: [String: Int64] = [:]
+        for offset in offsets {
+            let name = "\(offset.service): \(offset.consumer) on \(offset.partition)"
+            present[name] = offset.next
+            let end = ends[offset.partition] ?? 0
+            if offset.next > end { violations.append("\(name) is at \(offset.next), the log ends at \(end)") }
+            if evidence.isQuiescent, offset.next < end {
+                violations.append("\(name) is at \(offset.next) and has not read up to \(end)")
+            }
+        }
+        for offset in evidence.earlier?.offsets ?? [] {
+            let name = "\(offset.service): \(offset.consumer) on \(offset.partition)"
+            if let now = present[name], now < offset.next {
+                violations.append("\(name) went back from \(offset.next) to \(now)")
+            }
+        }
+        return .of(counted(offsets.count, "offset") + ", " + counted(ends.count, "partition"), violations: violations)
+    },
 ]
+
+/// Sums that analytics shows and that others know too.
+private struct Totals {
+    private(set) var values: [String: Int64] = [:]
+
+    /// As the read models show them.
+    init(_ models: ReadModelEvidence) {
+        for row in fields(models, "order_facts", count: 7) { add("orders \(row[2])", 1) }
+        for row in fields(models, "revenue_by_minute", count: 4) {
+            add("revenue in \(row[1])", Int64(row[2]))
+            add("orders with revenue", Int64(row[3]))
+        }
+        for row in fields(models, "units_by_sku", count: 2) { add("pieces of \(row[0])", Int64(row[1])) }
+        for row in fields(models, "completion_times", count: 2) { add("orders with a time", Int64(row[1])) }
+        for row in fields(models, "payment_totals", count: 4) where row[0] == "captured" || row[0] == "refunded" {
+            add("\(row[0]) in \(row[1])", Int64(row[2]))
+            add("payments \(row[0])", Int64(row[3]))
+        }
+    }
+
+    /// As the order service and the gateway know them.
+    init(_ orders: OrderEvidence, _ gateway: [GatewayOperation]) {
+        for order in orders.orders {
+            add("orders \(order.status)", 1)
+            guard order.status == "completed" else { continue }
+            add("revenue in \(order.currency)", order.total)
+            add("orders with revenue", 1)
+            add("orders with a time", 1)
+            for (sku, units) in order.units { add("pieces of \(sku)", units) }
+        }
+        for line in gateway where line.result == "succeeded" {
+            switch line.operation {
+            case "capture":
+                add("captured in \(line.currency)", line.amount)
+                add("payments captured", 1)
+            case "refund":
+                add("refunded in \(line.currency)", line.amount)
+                add("payments refunded", 1)
+            default: break
+            }
+        }
+    }
+
+    private func fields(_ models: ReadModelEvidence, _ table: String, count: Int) -> [[String]] {
+        (models.tables[table] ?? []).map { $0.split(separator: "|", omittingEmptySubsequences: false).map(String.init) }
+            .filter { $0.count == count }
+    }
+
+    private mutating func add(_ name: String, _ amount: Int64?) {
+        values[name, default: 0] &+= amount ?? 0
+    }
+}
 
 /// The fold of analytics over plain dictionaries: the same decisions, another memory.
 private struct MemoryFold {

@@ -1,3 +1,4 @@
+import Commerce
 import InventoryCore
 
 /// S: stock is never oversold and nothing of it is forgotten.
@@ -94,4 +95,80 @@ let stockChecks = [
             violations: violations
         )
     },
+    Check("S5", "a cancelled order holds and takes nothing any more", .always) { evidence in
+        guard let inventory = evidence.inventory else { return .notExamined("the inventory database was not read") }
+        var violations: [String] = []
+        var ended: [String: String] = [:]
+        var tombstones: Set<String> = []
+        for row in inventory.history.sorted(by: { ($0.aggregate, $0.version) < ($1.aggregate, $1.version) }) {
+            if let end = ended[row.aggregate], row.to == "held" || row.to == "committed" {
+                violations.append("reservation \(row.aggregate) was \(end) and then \(row.to)")
+            }
+            if row.to == "released" || row.to == "expired" { ended[row.aggregate] = row.to }
+            if row.to == "released", row.from == nil { tombstones.insert(row.aggregate) }
+        }
+        for line in inventory.lines where tombstones.contains(line.order) {
+            violations.append(
+                "order \(line.order) was cancelled before it asked and has \(line.quantity) of \(line.sku)"
+            )
+        }
+        var returned: Set<String> = []
+        for movement in inventory.movements {
+            guard let order = movement.order else { continue }
+            if movement.kind == "returned" { returned.insert(order + " " + movement.sku) }
+            if movement.kind == "sold", returned.contains(order + " " + movement.sku) {
+                violations.append("order \(order): \(movement.sku) was sold after it had been returned")
+            }
+        }
+        return .of(
+            counted(ended.count, "ended reservation") + ", " + counted(inventory.movements.count, "movement"),
+            violations: violations
+        )
+    },
+    Check("S6", "the movements of stock are the fold of the announced events", .quiescent) { evidence in
+        guard let inventory = evidence.inventory else { return .notExamined("the inventory database was not read") }
+        guard let log = evidence.log else { return .notExamined("the event log was not read") }
+        var fold = StockFold()
+        for record in log where record.topic == Channels.inventoryTopic { fold.apply(record) }
+        var recorded: [String: Int64] = [:]
+        for movement in inventory.movements {
+            recorded["\(movement.sku) \(movement.kind)", default: 0] &+= movement.change
+        }
+        let violations = Set(fold.changes.keys).union(recorded.keys).compactMap { place -> String? in
+            let (announced, moved) = (fold.changes[place] ?? 0, recorded[place] ?? 0)
+            return announced == moved ? nil : "\(place): \(announced) announced, \(moved) moved"
+        }
+        return .of(
+            counted(fold.count, "event") + ", " + counted(inventory.movements.count, "movement"),
+            violations: violations
+        )
+    },
 ]
+
+/// Pieces that moved, by article and kind of movement, as the events tell it.
+private struct StockFold {
+    private(set) var changes: [String: Int64] = [:]
+    private(set) var count = 0
+    private var seen: Set<String> = []
+    private var committed: Set<OrderID> = []
+
+    mutating func apply(_ record: LogRecord) {
+        guard record.sequence > 0, let id = record.eventID, seen.insert(id).inserted else { return }
+        if record.type == StockAdjusted.messageType {
+            guard let event = try? PayloadCodec.decode(StockAdjusted.self, from: record.body) else { return }
+            count += 1
+            changes["\(event.sku.text) adjusted", default: 0] &+= Int64(event.change)
+            return
+        }
+        guard let event = try? PayloadCodec.decode(ReservationEvent.self, from: record.body) else { return }
+        count += 1
+        switch event.kind {
+        case .committed:
+            committed.insert(event.orderID)
+            for item in event.items { changes["\(item.sku.text) sold", default: 0] &-= Int64(item.quantity.count) }
+        case .released where committed.remove(event.orderID) != nil:
+            for item in event.items { changes["\(item.sku.text) returned", default: 0] &+= Int64(item.quantity.count) }
+        case .released, .reserved, .refused, .expired: break
+        }
+    }
+}

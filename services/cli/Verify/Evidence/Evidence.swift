@@ -18,12 +18,37 @@ public struct Evidence: Sendable {
     public var readModels: ReadModelEvidence?
     /// What the client of a load run saw.
     public var load: [LoadEntry]?
+    /// Endpoints, deliveries and attempts of the webhook sender.
+    public var webhooks: WebhookEvidence?
+    /// What a receiver of webhooks saw, in its own record.
+    public var receipts: [WebhookReceipt]?
+    /// The dead letters of all services.
+    public var deadLetters: [DeadLetterEvidence]?
+    /// Ids of the messages that deserve to be dead letters: what a generator of poison says that it sent.
+    public var poison: Set<String>?
+    /// How often something was killed, frozen or cut off during the run: the bound of X9.
+    public var interruptions: Int?
+    /// The end of each partition (`orders/3` → 17), noted before any database was read. What the log held then, the databases
+    /// must know; what came later they may not have known yet.
+    public var logMarks: [String: Int64]?
+    /// What the reading before this one has shown, in a watch: what must never go backwards.
+    public var earlier: Milestones?
     /// Whether everything had come to rest when the parts were read. If not, the parts are of slightly different moments, and
     /// the checks look in the one direction in which that does no harm.
     public var isQuiescent = true
 
     /// Makes empty evidence.
     public init() {}
+}
+
+extension Evidence {
+    /// The records of which the databases must know, because the log held them before any database was read: at rest all of
+    /// them; in the middle of the traffic those before ``logMarks``, and without marks none.
+    func isKnownToDatabases(_ record: LogRecord) -> Bool {
+        if isQuiescent { return true }
+        guard let logMarks else { return false }
+        return record.offset < logMarks[record.partitionName] ?? 0
+    }
 }
 
 /// One change of status of an aggregate, as its history table has it.
@@ -43,214 +68,5 @@ public struct HistoryRow: Sendable, Hashable {
         self.version = version
         self.from = from
         self.to = to
-    }
-}
-
-/// The order service's tables.
-public struct OrderEvidence: Sendable {
-    /// An order.
-    public struct Order: Sendable, Hashable {
-        /// Its id.
-        public var id: String
-        /// Its status, as text.
-        public var status: String
-        /// Its version.
-        public var version: Int64
-        /// The total in minor units.
-        public var total: Int64
-        /// The currency code.
-        public var currency: String
-        /// Sum of quantity times unit price over its lines; `nil` when that does not fit.
-        public var linesTotal: Int64?
-        /// Pieces by article.
-        public var units: [String: Int64]
-
-        /// Makes an order.
-        public init(
-            id: String,
-            status: String,
-            version: Int64,
-            total: Int64,
-            currency: String,
-            linesTotal: Int64?,
-            units: [String: Int64]
-        ) {
-            self.id = id
-            self.status = status
-            self.version = version
-            self.total = total
-            self.currency = currency
-            self.linesTotal = linesTotal
-            self.units = units
-        }
-    }
-
-    /// All orders.
-    public var orders: [Order]
-    /// All rows of the history, by order and version.
-    public var history: [HistoryRow]
-    /// Idempotency keys with the order that each made.
-    public var keys: [(key: String, order: String)]
-
-    /// Makes evidence.
-    public init(orders: [Order] = [], history: [HistoryRow] = [], keys: [(key: String, order: String)] = []) {
-        self.orders = orders
-        self.history = history
-        self.keys = keys
-    }
-}
-
-/// The payment service's tables.
-public struct PaymentEvidence: Sendable {
-    /// One entry of the double-entry ledger.
-    public struct Entry: Sendable, Hashable {
-        /// The transaction that it belongs to: its number, from 1.
-        public var transaction: String
-        /// The account.
-        public var account: String
-        /// Minor units; debit and credit differ in sign.
-        public var amount: Int64
-        /// The currency code.
-        public var currency: String
-
-        /// Makes an entry.
-        public init(transaction: String, account: String, amount: Int64, currency: String) {
-            self.transaction = transaction
-            self.account = account
-            self.amount = amount
-            self.currency = currency
-        }
-    }
-
-    /// One transaction of the ledger with its link in the hash chain.
-    public struct Link: Sendable, Hashable {
-        /// The transaction.
-        public var transaction: String
-        /// The business event that it records; unique.
-        public var source: String
-        /// The hash that is stored, lower-case hexadecimal.
-        public var storedHash: String
-        /// The hash that follows from the one before and this transaction's rows.
-        public var computedHash: String
-
-        /// Makes a link.
-        public init(transaction: String, source: String, storedHash: String, computedHash: String) {
-            self.transaction = transaction
-            self.source = source
-            self.storedHash = storedHash
-            self.computedHash = computedHash
-        }
-    }
-
-    /// Payments by order: state as text.
-    public var states: [String: String]
-    /// All rows of the payments' history.
-    public var history: [HistoryRow]
-    /// The idempotency keys of all intents.
-    public var intentKeys: Set<String>
-    /// The ledger's entries, by transaction.
-    public var entries: [Entry]
-    /// The ledger's transactions, oldest first.
-    public var chain: [Link]
-
-    /// Makes evidence.
-    public init(
-        states: [String: String] = [:],
-        history: [HistoryRow] = [],
-        intentKeys: Set<String> = [],
-        entries: [Entry] = [],
-        chain: [Link] = []
-    ) {
-        self.states = states
-        self.history = history
-        self.intentKeys = intentKeys
-        self.entries = entries
-        self.chain = chain
-    }
-}
-
-/// The inventory service's tables.
-public struct InventoryEvidence: Sendable {
-    /// The level of one article.
-    public struct Level: Sendable, Hashable {
-        /// The article.
-        public var sku: String
-        /// Pieces in the house.
-        public var onHand: Int64
-        /// Pieces set aside.
-        public var reserved: Int64
-
-        /// Makes a level.
-        public init(sku: String, onHand: Int64, reserved: Int64) {
-            self.sku = sku
-            self.onHand = onHand
-            self.reserved = reserved
-        }
-    }
-
-    /// One change of the pieces in the house, oldest first.
-    public struct Movement: Sendable, Hashable {
-        /// The article.
-        public var sku: String
-        /// `adjusted`, `sold` or `returned`.
-        public var kind: String
-        /// Pieces added.
-        public var change: Int64
-        /// Pieces in the house afterwards.
-        public var onHand: Int64
-        /// The order, for `sold` and `returned`.
-        public var order: String?
-
-        /// Makes a movement.
-        public init(sku: String, kind: String, change: Int64, onHand: Int64, order: String?) {
-            self.sku = sku
-            self.kind = kind
-            self.change = change
-            self.onHand = onHand
-            self.order = order
-        }
-    }
-
-    /// One line of a reservation.
-    public struct Line: Sendable, Hashable {
-        /// The order.
-        public var order: String
-        /// The article.
-        public var sku: String
-        /// Pieces.
-        public var quantity: Int64
-
-        /// Makes a line.
-        public init(order: String, sku: String, quantity: Int64) {
-            self.order = order
-            self.sku = sku
-            self.quantity = quantity
-        }
-    }
-
-    /// All levels.
-    public var levels: [Level]
-    /// All movements, oldest first.
-    public var movements: [Movement]
-    /// Reservations by order: status as text.
-    public var reservations: [String: String]
-    /// Their lines.
-    public var lines: [Line]
-    /// All rows of their history.
-    public var history: [HistoryRow]
-
-    /// Makes evidence.
-    public init(
-        levels: [Level] = [],
-        movements: [Movement] = [],
-        reservations: [String: String] = [:],
-        lines: [Line] = [],
-        history: [HistoryRow] = []
-    ) {
-        self.levels = levels
-        self.movements = movements
-        self.reservations = reservations
-        self.lines = lines
-        self.history = history
     }
 }

@@ -89,97 +89,9 @@ public struct LogRecord: Sendable, Hashable {
 
     /// `orders/3@17`
     public var place: String { "\(topic)/\(partition)@\(offset)" }
-}
 
-/// Outboxes and inboxes.
-public struct MessagingEvidence: Sendable {
-    /// A row of an outbox that still stands there.
-    public struct OutboxRow: Sendable, Hashable {
-        /// Whose outbox.
-        public var service: String
-        /// The message.
-        public var messageID: String
-        /// The topic for events, `nil` for commands and replies.
-        public var topic: String?
-        /// The aggregate.
-        public var subject: String
-        /// Its place, for events.
-        public var sequence: Int64?
-        /// Whether a broker confirmed it.
-        public var published: Bool
-        /// Why it is parked; `nil` when it is not.
-        public var parked: String?
-
-        /// Makes a row.
-        public init(
-            service: String,
-            messageID: String,
-            topic: String?,
-            subject: String,
-            sequence: Int64?,
-            published: Bool,
-            parked: String? = nil
-        ) {
-            self.service = service
-            self.messageID = messageID
-            self.topic = topic
-            self.subject = subject
-            self.sequence = sequence
-            self.published = published
-            self.parked = parked
-        }
-    }
-
-    /// A row of an inbox.
-    public struct InboxRow: Sendable, Hashable {
-        /// Whose inbox.
-        public var service: String
-        /// The consumer within the service.
-        public var consumer: String
-        /// The message.
-        public var messageID: String
-        /// `handled`, `refused` or `noop`.
-        public var outcome: String
-
-        /// Makes a row.
-        public init(service: String, consumer: String, messageID: String, outcome: String) {
-            self.service = service
-            self.consumer = consumer
-            self.messageID = messageID
-            self.outcome = outcome
-        }
-    }
-
-    /// A message that an effect names as its cause: an applied input of an order, say.
-    public struct Effect: Sendable, Hashable {
-        /// The service that had the effect.
-        public var service: String
-        /// The consumer within the service.
-        public var consumer: String
-        /// The message.
-        public var messageID: String
-
-        /// Makes an effect.
-        public init(service: String, consumer: String, messageID: String) {
-            self.service = service
-            self.consumer = consumer
-            self.messageID = messageID
-        }
-    }
-
-    /// All rows that still stand in an outbox.
-    public var outbox: [OutboxRow]
-    /// All rows of all inboxes.
-    public var inbox: [InboxRow]
-    /// Effects that name the message that caused them.
-    public var effects: [Effect]
-
-    /// Makes evidence.
-    public init(outbox: [OutboxRow] = [], inbox: [InboxRow] = [], effects: [Effect] = []) {
-        self.outbox = outbox
-        self.inbox = inbox
-        self.effects = effects
-    }
+    /// `orders/3`
+    public var partitionName: String { "\(topic)/\(partition)" }
 }
 
 /// The read models as sorted rows of text, and how far the log was folded into them.
@@ -217,6 +129,10 @@ public struct LoadEntry: Sendable, Hashable {
     public var outcome: Outcome
     /// The order id of each acknowledgement, the first one first.
     public var orders: [String]
+    /// A digest of the body of each acknowledgement, the first one first; repeated ones once.
+    public var answers: [String] = []
+    /// The statuses of reads of the order after its first acknowledgement.
+    public var reads: [Int] = []
 
     /// Makes an entry.
     public init(key: String, outcome: Outcome, orders: [String]) {

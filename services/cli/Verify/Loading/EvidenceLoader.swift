@@ -1,16 +1,48 @@
 import Foundation
+import GRDB
 public import Kafka
 public import Logging
 
 /// Reads evidence from a run directory and the event log.
 ///
-/// The order matters while traffic goes on: effects are read before their causes, so that a check in the right direction
-/// never sees an effect whose cause had merely not been read yet. The gateway's ledger comes before the intents, the
-/// databases before the log.
+/// The parts are not of one moment, so in the middle of the traffic the order decides what may be concluded. Whatever names a
+/// cause is read before what it names:
+///
+/// 1. the ends of the event log: what it held by then, the databases must know (X1, E7, L6);
+/// 2. what clients and receivers saw: an order was committed before it was acknowledged (A2), an attempt's row before its first
+///    byte left (W2);
+/// 3. the gateway's ledger: an intent was a row before the call (M7), the order before the intent (M6);
+/// 4. payment, inventory, order, notification, analytics, each from a copy of one moment;
+/// 5. the event log: what was marked as published (X3), folded (R1) or handled (E1) by then was in it before.
 public struct EvidenceLoader: Sendable {
+    /// Files that others wrote about the run.
+    public struct Records: Sendable {
+        /// What `waybill load --history` wrote.
+        public var load: String?
+        /// What `waybill webhook listen --receipts` wrote.
+        public var receipts: String?
+        /// Ids of the messages that deserve to be dead letters, one in a line.
+        public var poison: String?
+        /// How often the run was interrupted.
+        public var interruptions: Int?
+
+        /// Makes records; what is `nil` leaves its checks out.
+        public init(
+            load: String? = nil,
+            receipts: String? = nil,
+            poison: String? = nil,
+            interruptions: Int? = nil
+        ) {
+            self.load = load
+            self.receipts = receipts
+            self.poison = poison
+            self.interruptions = interruptions
+        }
+    }
+
     private let dataDirectory: String
     private let kafka: KafkaClientConfiguration?
-    private let historyPath: String?
+    private let records: Records
     private let logger: Logger
 
     /// Makes a loader.
@@ -18,12 +50,21 @@ public struct EvidenceLoader: Sendable {
     /// - Parameters:
     ///   - dataDirectory: the folder `data` of a run directory.
     ///   - kafka: how to reach the event log; `nil` leaves it out.
-    ///   - historyPath: what `waybill load --history` wrote.
-    public init(dataDirectory: String, kafka: KafkaClientConfiguration?, historyPath: String?, logger: Logger) {
+    public init(
+        dataDirectory: String,
+        kafka: KafkaClientConfiguration?,
+        records: Records = Records(),
+        logger: Logger
+    ) {
         self.dataDirectory = dataDirectory
         self.kafka = kafka
-        self.historyPath = historyPath
+        self.records = records
         self.logger = logger
+    }
+
+    /// Whether there is anything of a run at all.
+    public var hasDatabases: Bool {
+        ["order", "payment", "inventory"].contains { FileManager.default.fileExists(atPath: path($0)) }
     }
 
     /// Reads everything.
@@ -35,50 +76,68 @@ public struct EvidenceLoader: Sendable {
     public func load(isQuiescent: Bool, progress: (String) -> Void) async throws -> Evidence {
         var evidence = Evidence()
         evidence.isQuiescent = isQuiescent
-        if let historyPath {
-            progress("the load history")
-            evidence.load = try TextFiles.loadHistory(historyPath)
+        evidence.interruptions = records.interruptions
+        // At rest nothing changes between the parts: the log is read beside the databases.
+        async let atRest = isQuiescent ? readLog() : nil
+        if kafka != nil, !isQuiescent {
+            progress("where the event log ends")
+            evidence.logMarks = try await ends()
         }
-        progress("the gateway's ledger")
-        evidence.gateway = try TextFiles.gatewayLedger(dataDirectory + "/gateway/ledger.jsonl")
-        var messaging = MessagingEvidence()
-        progress("payment's database")
-        evidence.payments = try DatabaseCopy.read(path("payment")) { db in
-            try MessagingQueries.read("payment", db, into: &messaging)
-            return try PaymentQueries.read(db)
-        }
-        progress("inventory's database")
-        evidence.inventory = try DatabaseCopy.read(path("inventory")) { db in
-            try MessagingQueries.read("inventory", db, into: &messaging)
-            return try InventoryQueries.read(db)
-        }
-        progress("order's database")
-        evidence.orders = try DatabaseCopy.read(path("order")) { db in
-            try MessagingQueries.read("order", db, into: &messaging)
-            try OrderQueries.effects(db, into: &messaging)
-            return try OrderQueries.read(db)
-        }
-        progress("notification's database")
-        _ = try DatabaseCopy.read(path("notification")) { db in
-            try MessagingQueries.read("notification", db, into: &messaging)
-        }
-        progress("analytics' database")
-        evidence.readModels = try DatabaseCopy.read(path("analytics")) { db in
-            try MessagingQueries.read("analytics", db, into: &messaging)
-            return try ReadModelQueries.read(db)
-        }
-        evidence.messaging = messaging
-        if let kafka {
-            progress("the event log")
-            evidence.log = try await LogLoader.read(kafka, logger: logger)
-        }
+        try readFiles(into: &evidence, progress)
+        try readDatabases(into: &evidence, progress)
+        if kafka != nil { progress("the event log") }
+        evidence.log = isQuiescent ? try await atRest : try await readLog()
         return evidence
     }
 
-    /// What still moves: orders that have not ended; messages that wait and calls to the gateway that have no answer. Zero
-    /// means that everything has come to rest.
-    public func unsettled() throws -> (orders: Int, messages: Int) {
-        try RestQueries.unsettled(order: path("order"), others: [path("payment"), path("inventory")])
+    /// What still moves. Zero everywhere, twice in a row, means that everything has come to rest.
+    public func rest() async throws -> Rest {
+        try RestQueries.look(dataDirectory, ends: kafka == nil ? nil : try await ends())
+    }
+
+    private func readFiles(into evidence: inout Evidence, _ progress: (String) -> Void) throws {
+        if let path = records.load {
+            progress("the load history")
+            evidence.load = try TextFiles.loadHistory(path)
+        }
+        if let path = records.receipts {
+            progress("the receiver's record")
+            evidence.receipts = try TextFiles.receipts(path)
+        }
+        evidence.poison = try records.poison.map(TextFiles.poison)
+        progress("the gateway's ledger")
+        evidence.gateway = try TextFiles.gatewayLedger(dataDirectory + "/gateway/ledger.jsonl")
+    }
+
+    private func readDatabases(into evidence: inout Evidence, _ progress: (String) -> Void) throws {
+        var messaging = MessagingEvidence()
+        var letters: [DeadLetterEvidence]?
+        func read<Value>(_ service: String, _ body: (Database) throws -> Value) throws -> Value? {
+            progress("the database of \(service)")
+            return try DatabaseCopy.read(path(service)) { db in
+                try MessagingQueries.read(service, db, into: &messaging)
+                letters = (letters ?? []) + (try DeadLetterQueries.read(service, db))
+                return try body(db)
+            }
+        }
+        evidence.payments = try read("payment", PaymentQueries.read)
+        evidence.inventory = try read("inventory", InventoryQueries.read)
+        evidence.orders = try read("order", OrderQueries.read)
+        evidence.webhooks = try read("notification", WebhookQueries.read)
+        evidence.readModels = try read("analytics", ReadModelQueries.read)
+        if let orders = evidence.orders { messaging.effects += OrderQueries.effects(of: orders) }
+        evidence.messaging = messaging
+        evidence.deadLetters = letters
+    }
+
+    private func readLog() async throws -> [LogRecord]? {
+        guard let kafka else { return nil }
+        return try await LogLoader.read(kafka, logger: logger)
+    }
+
+    private func ends() async throws -> [String: Int64]? {
+        guard let kafka else { return nil }
+        return try await LogLoader.ends(kafka, logger: logger)
     }
 
     private func path(_ service: String) -> String {

@@ -8,8 +8,9 @@ package enum EvidenceRows {
         try MessagingQueries.read(service, db, into: &messaging)
         switch service {
         case "order":
-            try OrderQueries.effects(db, into: &messaging)
-            evidence.orders = try OrderQueries.read(db)
+            let orders = try OrderQueries.read(db)
+            messaging.effects += OrderQueries.effects(of: orders)
+            evidence.orders = orders
         case "payment": evidence.payments = try PaymentQueries.read(db)
         case "inventory": evidence.inventory = try InventoryQueries.read(db)
         case "analytics": evidence.readModels = try ReadModelQueries.read(db)

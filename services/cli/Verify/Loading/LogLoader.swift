@@ -17,6 +17,23 @@ enum LogLoader {
         for try await record in reader { records.append(LogRecord(record)) }
         return records
     }
+
+    /// The end of each partition now.
+    static func ends(_ configuration: KafkaClientConfiguration, logger: Logger) async throws -> [String: Int64] {
+        try await withKafkaAdmin(configuration: configuration, logger: logger) { admin in
+            var partitions: [KafkaTopicPartition] = []
+            for topic in Channels.allTopics {
+                partitions += (try await admin.topic(topic)?.partitions ?? []).map {
+                    KafkaTopicPartition(topic: topic, partition: $0)
+                }
+            }
+            let marks = try await admin.watermarks(partitions)
+            return Dictionary(
+                marks.map { ("\($0.key.topic)/\($0.key.partition)", $0.value.high) },
+                uniquingKeysWith: max
+            )
+        }
+    }
 }
 
 extension LogRecord {

@@ -21,33 +21,58 @@ enum OrderQueries {
             entry.units[row[1], default: 0] += quantity
             lines[order] = entry
         }
-        let orders = try Row.fetchAll(db, sql: "SELECT id, status, version, total, currency FROM orders ORDER BY id")
-            .map { row in
-                let entry = lines[row[0]] ?? (0, [:])
-                return OrderEvidence.Order(
-                    id: row[0],
-                    status: row[1],
-                    version: row[2],
-                    total: row[3],
-                    currency: row[4],
-                    linesTotal: entry.total,
-                    units: entry.units
-                )
-            }
-        return OrderEvidence(
+        let orders = try db.rows(
+            """
+            SELECT id, status, version, total, currency,
+                iif(undo_stock = 'outstanding' OR undo_payment = 'outstanding', undo_rounds, NULL) FROM orders ORDER BY id
+            """
+        ) { row in
+            let entry = lines[row[0]] ?? (0, [:])
+            var order = OrderEvidence.Order(
+                id: row[0],
+                status: row[1],
+                version: row[2],
+                total: row[3],
+                currency: row[4],
+                linesTotal: entry.total,
+                units: entry.units
+            )
+            order.openRounds = row[5]
+            return order
+        }
+        var evidence = OrderEvidence(
             orders: orders,
             history: try HistoryQueries.read("order_history", db),
-            keys: try Row.fetchAll(db, sql: "SELECT key, order_id FROM idempotency_keys").map { ($0[0], $0[1]) }
+            keys: try db.rows("SELECT key, order_id FROM idempotency_keys") { ($0[0], $0[1]) }
         )
+        evidence.journal = try journal(db)
+        evidence.deadlines = try String.fetchSet(db, sql: "SELECT subject FROM deadlines")
+        return evidence
+    }
+
+    private static func journal(_ db: Database) throws -> [OrderEvidence.JournalRow] {
+        try db.rows(
+            "SELECT order_id, input, disposition, message_id, sent FROM order_inputs ORDER BY order_id, number"
+        ) { row in
+            OrderEvidence.JournalRow(
+                order: row[0],
+                input: row[1],
+                disposition: row[2],
+                messageID: row[3],
+                sent: (row[4] as String).split(separator: " ").map { token in
+                    let parts = token.split(separator: ":", maxSplits: 1)
+                    return .init(name: String(parts[0]), messageID: parts.count == 2 ? String(parts[1]) : "")
+                }
+            )
+        }
     }
 
     /// Applied inputs name the message that caused them.
-    static func effects(_ db: Database, into evidence: inout MessagingEvidence) throws {
-        let rows = try String.fetchAll(
-            db,
-            sql: "SELECT message_id FROM order_inputs WHERE message_id IS NOT NULL AND disposition = 'applied'"
-        )
-        evidence.effects += rows.map { .init(service: "order", consumer: "order.inbox", messageID: $0) }
+    static func effects(of evidence: OrderEvidence) -> [MessagingEvidence.Effect] {
+        (evidence.journal ?? []).compactMap { row in
+            guard row.disposition == "applied", let message = row.messageID else { return nil }
+            return .init(service: "order", consumer: "order.inbox", messageID: message)
+        }
     }
 }
 
@@ -58,7 +83,11 @@ enum PaymentQueries {
             evidence.states[row[0]] = row[1]
         }
         evidence.history = try HistoryQueries.read("payment_history", db)
-        evidence.intentKeys = try String.fetchSet(db, sql: "SELECT key FROM intents")
+        let intents = try db.rows("SELECT key, order_id, kind, state, due_at IS NOT NULL FROM intents") { row in
+            PaymentEvidence.Intent(key: row[0], order: row[1], kind: row[2], state: row[3], isDue: row[4])
+        }
+        evidence.intentKeys = Set(intents.map(\.key))
+        evidence.intents = intents
         var entries: [Int64: [PaymentEvidence.Entry]] = [:]
         let cursor = try Row.fetchCursor(
             db,
@@ -76,10 +105,11 @@ enum PaymentQueries {
             evidence.entries.append(entry)
         }
         var previous = LedgerChain.genesis
-        for row in try Row.fetchAll(
+        let transactions = try Row.fetchCursor(
             db,
             sql: "SELECT id, source_event, order_id, kind, posted_at, hash FROM ledger_transactions ORDER BY id"
-        ) {
+        )
+        while let row = try transactions.next() {
             let text = LedgerChain.text(
                 id: row[0],
                 sourceEvent: row[1],
@@ -117,58 +147,35 @@ enum PaymentQueries {
 
 enum InventoryQueries {
     static func read(_ db: Database) throws -> InventoryEvidence {
-        InventoryEvidence(
-            levels: try Row.fetchAll(db, sql: "SELECT sku, on_hand, reserved FROM stock ORDER BY sku").map {
+        var evidence = InventoryEvidence(
+            levels: try db.rows("SELECT sku, on_hand, reserved FROM stock ORDER BY sku") {
                 .init(sku: $0[0], onHand: $0[1], reserved: $0[2])
             },
-            movements: try Row.fetchAll(
-                db,
-                sql: "SELECT sku, kind, change, on_hand, order_id FROM stock_movements ORDER BY id"
-            ).map { .init(sku: $0[0], kind: $0[1], change: $0[2], onHand: $0[3], order: $0[4]) },
+            movements: try db.rows("SELECT sku, kind, change, on_hand, order_id FROM stock_movements ORDER BY id") {
+                .init(sku: $0[0], kind: $0[1], change: $0[2], onHand: $0[3], order: $0[4])
+            },
             reservations: Dictionary(
-                uniqueKeysWithValues: try Row.fetchAll(db, sql: "SELECT order_id, status FROM reservations").map {
+                uniqueKeysWithValues: try db.rows("SELECT order_id, status FROM reservations") {
                     ($0[0] as String, $0[1] as String)
                 }
             ),
-            lines: try Row.fetchAll(db, sql: "SELECT order_id, sku, quantity FROM reservation_lines").map {
+            lines: try db.rows("SELECT order_id, sku, quantity FROM reservation_lines") {
                 .init(order: $0[0], sku: $0[1], quantity: $0[2])
             },
             history: try HistoryQueries.read("reservation_history", db)
         )
+        evidence.expiries = try String.fetchSet(db, sql: "SELECT subject FROM deadlines WHERE name = 'reservation'")
+        evidence.articles = try db.rows(
+            "SELECT c.sku, c.version, coalesce(s.version, 0) FROM catalog_items c LEFT JOIN stock s ON s.sku = c.sku"
+        ) { .init(sku: $0[0], catalogVersion: $0[1], stockVersion: $0[2]) }
+        return evidence
     }
 }
 
 enum HistoryQueries {
     static func read(_ table: String, _ db: Database) throws -> [HistoryRow] {
-        try Row.fetchAll(
-            db,
-            sql: "SELECT order_id, version, from_status, to_status FROM \(table) ORDER BY order_id, version"
-        ).map { HistoryRow(aggregate: $0[0], version: $0[1], from: $0[2], to: $0[3]) }
-    }
-}
-
-enum MessagingQueries {
-    static func read(_ service: String, _ db: Database, into evidence: inout MessagingEvidence) throws {
-        evidence.outbox += try Row.fetchAll(
-            db,
-            sql: """
-                SELECT message_id, CASE transport WHEN 'kafka' THEN target END, subject, sequence, published_at IS NOT NULL,
-                    parked_reason FROM outbox
-                """
-        ).map {
-            .init(
-                service: service,
-                messageID: $0[0],
-                topic: $0[1],
-                subject: $0[2],
-                sequence: $0[3],
-                published: $0[4],
-                parked: $0[5]
-            )
-        }
-        let cursor = try Row.fetchCursor(db, sql: "SELECT consumer, message_id, outcome FROM inbox")
-        while let row = try cursor.next() {
-            evidence.inbox.append(.init(service: service, consumer: row[0], messageID: row[1], outcome: row[2]))
+        try db.rows("SELECT order_id, version, from_status, to_status FROM \(table) ORDER BY order_id, version") {
+            HistoryRow(aggregate: $0[0], version: $0[1], from: $0[2], to: $0[3])
         }
     }
 }
@@ -211,45 +218,12 @@ enum ReadModelQueries {
     }
 }
 
-/// Looks, without a copy, whether anything still moves.
-enum RestQueries {
-    static func unsettled(order: String, others: [String]) throws -> (orders: Int, messages: Int) {
-        var orders = 0
-        var messages = 0
-        for path in [order] + others where FileManager.default.fileExists(atPath: path) {
-            var reading = Configuration()
-            reading.readonly = true
-            reading.busyMode = .timeout(5)
-            try DatabaseQueue(path: path, configuration: reading).read { db in
-                if path == order {
-                    orders +=
-                        try Int.fetchOne(
-                            db,
-                            sql: """
-                                SELECT count(*) FROM orders
-                                WHERE status NOT IN ('completed', 'rejected', 'cancelled', 'needsOperator')
-                                """
-                        ) ?? 0
-                }
-                messages +=
-                    try Int.fetchOne(
-                        db,
-                        sql: "SELECT count(*) FROM outbox WHERE published_at IS NULL AND parked_at IS NULL"
-                    ) ?? 0
-                if try db.tableExists("parked_records") {
-                    messages += try Int.fetchOne(db, sql: "SELECT count(*) FROM parked_records") ?? 0
-                }
-                // Money that is on its way back after its order has ended moves still. Abandoned intents are not waited for:
-                // they are watched for a day.
-                if try db.tableExists("intents") {
-                    messages +=
-                        try Int.fetchOne(
-                            db,
-                            sql: "SELECT count(*) FROM intents WHERE state IN ('prepared', 'calling', 'unknown')"
-                        ) ?? 0
-                }
-            }
-        }
-        return (orders, messages)
+extension Database {
+    /// The rows of a query as values, one at a time: a row of GRDB's own is larger than most of what is made of it.
+    func rows<Value>(_ sql: String, _ make: (Row) throws -> Value) throws -> [Value] {
+        var values: [Value] = []
+        let cursor = try Row.fetchCursor(self, sql: sql)
+        while let row = try cursor.next() { values.append(try make(row)) }
+        return values
     }
 }

@@ -31,7 +31,36 @@ enum TextFiles {
         }
     }
 
-    /// The history that a load run wrote: lines with `key`, `outcome` and, for acknowledged ones, `order`.
+    /// The keys of captures that the gateway has taken on and that land later; none when there is no such file. A line that is
+    /// not whole was never promised to anyone.
+    static func lateKeys(_ path: String) throws -> Set<String> {
+        guard let file = try lines(path) else { return [] }
+        return Set(file.complete.compactMap { (try? StrictJSON.parse(Array($0)))?["key"]?.stringValue })
+    }
+
+    /// What a receiver of webhooks wrote: lines with `id`, `digest`, `verified` and `status`.
+    static func receipts(_ path: String) throws -> [WebhookReceipt] {
+        guard let file = try lines(path) else { throw EvidenceFault("There is no record \(path).") }
+        return try file.complete.enumerated().map { index, line in
+            guard let value = try? StrictJSON.parse(Array(line)), let event = value["id"]?.stringValue,
+                let digest = value["digest"]?.stringValue, let isVerified = value["verified"]?.boolValue,
+                let status = value["status"]?.integerValue
+            else { throw EvidenceFault("Line \(index + 1) of \(path) is no request.") }
+            return WebhookReceipt(event: event, digest: digest, isVerified: isVerified, status: Int(clamping: status))
+        }
+    }
+
+    /// Ids of poison messages, one in a line.
+    static func poison(_ path: String) throws -> Set<String> {
+        guard let file = try lines(path) else { throw EvidenceFault("There is no list \(path).") }
+        let all = file.complete + [file.torn]
+        return Set(all.map { String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .whitespaces) }).subtracting([
+            ""
+        ])
+    }
+
+    /// The history that a load run wrote: lines with `key`, `outcome` and, for acknowledged ones, `order` and `answer`, a digest
+    /// of the body; the outcome `read` has the `status` of a read of the order.
     static func loadHistory(_ path: String) throws -> [LoadEntry] {
         guard let file = try lines(path) else { throw EvidenceFault("There is no history \(path).") }
         let lines = file.torn.isEmpty ? file.complete : file.complete + [file.torn]
@@ -53,6 +82,11 @@ enum TextFiles {
             case "ok":
                 entry.outcome = .ok
                 if let order = value["order"]?.stringValue, !entry.orders.contains(order) { entry.orders.append(order) }
+                if let answer = value["answer"]?.stringValue, !entry.answers.contains(answer) {
+                    entry.answers.append(answer)
+                }
+            case "read":
+                if let status = value["status"]?.integerValue { entry.reads.append(Int(clamping: status)) }
             case "fail" where entry.outcome != .ok:
                 entry.outcome = .fail
             default:

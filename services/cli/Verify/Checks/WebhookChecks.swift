@@ -1,0 +1,93 @@
+/// W: every subscribed event is delivered or visibly given up, and every attempt is the same event.
+let webhookChecks = [
+    Check("W1", "every event that somebody wants has a delivery, and every end its attempt", .always) { evidence in
+        guard let webhooks = evidence.webhooks else { return .notExamined("the notification database was not read") }
+        var attempts: [Int64: Set<String>] = [:]
+        for attempt in webhooks.attempts { attempts[attempt.delivery, default: []].insert(attempt.state) }
+        var violations: [String] = []
+        for delivery in webhooks.deliveries {
+            let states = attempts[delivery.number] ?? []
+            let what = "delivery \(delivery.number) of event \(delivery.event)"
+            switch delivery.state {
+            case "delivered" where !states.contains("succeeded"):
+                violations.append("\(what) is called delivered and no attempt succeeded")
+            case "exhausted" where !states.contains("failed"), "parked" where !states.contains("failed"):
+                violations.append("\(what) was given up and no attempt failed")
+            case "sending" where !states.contains("started"):
+                violations.append("\(what) is being sent and no attempt was begun")
+            case "sending" where evidence.isQuiescent: violations.append("\(what) is still being sent")
+            case "pending"
+            where evidence.isQuiescent && delivery.attempts == 0 && webhooks.ready.contains(delivery.endpoint):
+                violations.append("\(what) was never tried")
+            default: break
+            }
+        }
+        if !webhooks.isPruned {
+            let kept = Set(webhooks.deliveries.map(\.event))
+            for row in evidence.messaging?.inbox ?? []
+            where row.consumer == "notification" && row.outcome == "handled" && !kept.contains(row.messageID) {
+                violations.append("event \(row.messageID) was wanted and has no delivery")
+            }
+        }
+        return .of(
+            counted(webhooks.deliveries.count, "delivery", plural: "deliveries") + ", "
+                + counted(webhooks.attempts.count, "attempt"),
+            violations: violations
+        )
+    },
+    Check("W2", "a receiver sees one content under one webhook-id, signed, and of a kept event", .always) { evidence in
+        guard let receipts = evidence.receipts else {
+            return .notExamined("no receiver's record was given (--receipts)")
+        }
+        guard let webhooks = evidence.webhooks else { return .notExamined("the notification database was not read") }
+        var digests: [String: String] = [:]
+        var violations: [String] = []
+        for (index, receipt) in receipts.enumerated() {
+            guard receipt.isVerified else {
+                violations.append("request \(index + 1) could not be verified")
+                continue
+            }
+            let known = digests.updateValue(receipt.digest, forKey: receipt.event)
+            if let known, known != receipt.digest {
+                violations.append("webhook \(receipt.event) came with two contents")
+            }
+            if known == nil, !webhooks.isPruned, !webhooks.events.contains(receipt.event) {
+                violations.append("webhook \(receipt.event) came and was never recorded")
+            }
+        }
+        return .of(
+            counted(receipts.count, "request") + ", " + counted(digests.count, "webhook"),
+            violations: violations
+        )
+    },
+    Check("W3", "attempts are numbered, not early, and end with success", .always) { evidence in
+        guard let webhooks = evidence.webhooks else { return .notExamined("the notification database was not read") }
+        var violations: [String] = []
+        var last: [Int64: WebhookEvidence.Attempt] = [:]
+        for attempt in webhooks.attempts.sorted(by: { ($0.delivery, $0.number) < ($1.delivery, $1.number) }) {
+            let before = last.updateValue(attempt, forKey: attempt.delivery)
+            let what = "delivery \(attempt.delivery)"
+            if attempt.number != (before?.number ?? 0) + 1 {
+                violations.append("\(what) has no attempt \((before?.number ?? 0) + 1) before \(attempt.number)")
+            }
+            // People may send again whatever and whenever they like.
+            guard attempt.trigger == "scheduled", let before else { continue }
+            if before.state == "succeeded" {
+                violations.append("\(what) was tried again after attempt \(before.number) had succeeded")
+            }
+            if before.trigger == "scheduled", let due = before.nextAt, attempt.startedAt < due {
+                violations.append("\(what): attempt \(attempt.number) began \(due - attempt.startedAt) ms early")
+            }
+        }
+        for delivery in webhooks.deliveries where delivery.attempts != last[delivery.number]?.number ?? 0 {
+            violations.append(
+                "delivery \(delivery.number) counts \(delivery.attempts) attempts and has \(last[delivery.number]?.number ?? 0)"
+            )
+        }
+        return .of(
+            counted(webhooks.attempts.count, "attempt") + ", "
+                + counted(webhooks.deliveries.count, "delivery", plural: "deliveries"),
+            violations: violations
+        )
+    },
+]

@@ -1,0 +1,111 @@
+import GRDB
+
+/// Tables that every service has.
+enum MessagingQueries {
+    static func read(_ service: String, _ db: Database, into evidence: inout MessagingEvidence) throws {
+        evidence.outbox += try db.rows(
+            """
+            SELECT message_id, CASE transport WHEN 'kafka' THEN target END, subject, sequence, published_at IS NOT NULL,
+                parked_reason FROM outbox
+            """
+        ) {
+            .init(
+                service: service,
+                messageID: $0[0],
+                topic: $0[1],
+                subject: $0[2],
+                sequence: $0[3],
+                published: $0[4],
+                parked: $0[5]
+            )
+        }
+        evidence.inbox += try db.rows("SELECT consumer, message_id, outcome, body_hash FROM inbox") { row in
+            var entry = MessagingEvidence.InboxRow(
+                service: service,
+                consumer: row[0],
+                messageID: row[1],
+                outcome: row[2]
+            )
+            entry.bodyHash = row[3]
+            return entry
+        }
+        evidence.remembersSince[service] = try Int64.fetchOne(db, sql: "SELECT min(received_at) FROM inbox")
+        let offsets = try db.rows("SELECT consumer, topic, partition, next_offset FROM consumer_offsets") { row in
+            MessagingEvidence.Offset(
+                service: service,
+                consumer: row[0],
+                partition: "\(row[1] as String)/\(row[2] as Int64)",
+                next: row[3]
+            )
+        }
+        evidence.offsets = (evidence.offsets ?? []) + offsets
+    }
+}
+
+enum DeadLetterQueries {
+    static func read(_ service: String, _ db: Database) throws -> [DeadLetterEvidence] {
+        try db.rows(
+            """
+            SELECT id, transport, consumer, source, message_id, failure_class, code, attempts, state, requeues, previous_id,
+                (SELECT count(*) FROM dead_letter_acts a WHERE a.letter_id = d.id AND a.verb = 'requeue'
+                    AND a.outcome IN ('sent', 'handled', 'noop', 'duplicate', 'refused'))
+            FROM dead_letters d ORDER BY id
+            """
+        ) { row in
+            DeadLetterEvidence(
+                service: service,
+                id: row[0],
+                transport: row[1],
+                consumer: row[2],
+                source: row[3],
+                messageID: row[4],
+                failureClass: row[5],
+                code: row[6],
+                attempts: row[7],
+                state: row[8],
+                requeues: row[9],
+                requeueActs: row[11],
+                previous: row[10]
+            )
+        }
+    }
+}
+
+enum WebhookQueries {
+    /// Endpoints to which everything that is due goes at once.
+    static let isReady = "state = 'enabled' AND failing_since IS NULL AND hold_until IS NULL"
+
+    static func read(_ db: Database) throws -> WebhookEvidence {
+        var evidence = WebhookEvidence(
+            deliveries: try db.rows("SELECT seq, message_id, endpoint_id, state, attempts FROM webhook_deliveries") {
+                .init(number: $0[0], event: $0[1], endpoint: $0[2], state: $0[3], attempts: $0[4])
+            },
+            attempts: try db.rows(
+                """
+                SELECT delivery_seq, number, attempt_trigger, state, started_at, next_attempt_at FROM webhook_attempts
+                ORDER BY delivery_seq, number
+                """
+            ) {
+                .init(
+                    delivery: $0[0],
+                    number: $0[1],
+                    trigger: $0[2],
+                    state: $0[3],
+                    startedAt: $0[4],
+                    nextAt: $0[5]
+                )
+            },
+            events: try String.fetchSet(db, sql: "SELECT id FROM webhook_messages"),
+            // Numbers are never used again, and only the retention deletes.
+            isPruned: try Bool.fetchOne(
+                db,
+                sql: """
+                    SELECT count(*) < coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'webhook_deliveries'), 0)
+                    FROM webhook_deliveries
+                    """
+            ) ?? false
+        )
+        evidence.ready = try String.fetchSet(db, sql: "SELECT id FROM webhook_endpoints WHERE \(isReady)")
+        return evidence
+    }
+}
