@@ -227,7 +227,7 @@ let serviceTargets: [Target] = [
             logging,
         ],
         path: "services/cli",
-        exclude: ["Verify", "Doctor"],
+        exclude: ["Verify", "Doctor", "README.md"],
         swiftSettings: strict
     ),
     .target(
