@@ -126,16 +126,15 @@ struct ProxyTests {
         }
     }
 
-    @Test("Slices are small and complete")
+    @Test("Sliced bytes arrive complete and in order")
     func slice() async throws {
         try await withLink { proxy, client, _ in
             await proxy.set(.slice(largest: 2))
             let bytes = (0..<200).map { UInt8($0) }
             client.send(bytes)
             #expect(await client.waits { $0.received.count == 200 })
+            // How many slices a read finds is the kernel's business; how they are cut is seen in PureTests.
             #expect(client.snapshot.received == bytes)
-            // How many slices one read takes is the kernel's and the scheduler's business; whole they would be one.
-            #expect(client.snapshot.reads > 1)
         }
     }
 
@@ -232,7 +231,6 @@ final class EchoServer: Sendable {
 final class TestClient: Sendable {
     struct Snapshot {
         var received: [UInt8] = []
-        var reads = 0
         var isOpen = true
         var wasReset = false
     }
@@ -268,10 +266,7 @@ final class TestClient: Sendable {
         init(_ client: TestClient) { self.client = client }
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             let bytes = unwrapInboundIn(data).readableBytesView
-            client.state.withLock {
-                $0.received += bytes
-                $0.reads += 1
-            }
+            client.state.withLock { $0.received += bytes }
         }
         func channelInactive(context: ChannelHandlerContext) { client.state.withLock { $0.isOpen = false } }
         func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -127,4 +127,14 @@ struct PureTests {
         #expect((4...25).contains(damaged.count))
         #expect(damaged.allSatisfy { $0.dropLast() == Self.amqpFrame.dropLast() })
     }
+
+    @Test("Slices are small, apart in time, in order and complete", arguments: 1...5)
+    func slices(largest: Int) {
+        let bytes = (0..<200).map { UInt8($0) }
+        var shaper = FlowShaper(.toServer, framing: .http, seed: 1)
+        let outcome = shaper.shape(ByteBuffer(bytes: bytes), under: .slice(largest: largest), at: .now())
+        #expect(outcome.pieces.allSatisfy { 1...largest ~= $0.bytes.readableBytes })
+        #expect(zip(outcome.pieces, outcome.pieces.dropFirst()).allSatisfy { $0.due < $1.due })
+        #expect(outcome.pieces.flatMap { Array($0.bytes.readableBytesView) } == bytes)
+    }
 }
