@@ -9,10 +9,13 @@ up --instances payment=2,order=2
 . "$WAYBILL_RUN_DIR/env"
 
 probe_port() { sed -n 's/^WAYBILL_PROBE_PORT=//p' "$WAYBILL_RUN_DIR/config/$1.env"; }
-is_active() { curl -sf -m 1 "http://127.0.0.1:$(probe_port "$1")/metrics" | grep -q '^waybill_instance_active 1'; }
+# The page is read to its end: behind a `grep -q` that leaves early curl would fail, and with it the pipe.
+is_active() { curl -sf -m 1 "http://127.0.0.1:$(probe_port "$1")/metrics" | grep '^waybill_instance_active 1' >/dev/null; }
 milliseconds() { echo $(($(date +%s%N) / 1000000)); }
-# Which of two instances is active, and which stands by.
+one_is_active() { is_active "$1-1" || is_active "$1-2"; }
+# Which of two instances is active, and which stands by. An instance is ready a moment before it has taken over.
 roles() {
+    until_true 10 one_is_active "$1" || fail "no instance of $1 is active"
     if is_active "$1-1"; then active=$1-1 standby=$1-2; else active=$1-2 standby=$1-1; fi
     is_active "$active" || fail "no instance of $1 is active"
     ! is_active "$standby" || fail "both instances of $1 are active"

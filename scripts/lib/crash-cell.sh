@@ -165,7 +165,7 @@ letters() {
     local url=WAYBILL_${service^^}_OPERATOR_URL
     operator -f "${!url}/operator/dead-letters?state=all&subject=$poison" | jq -r '.items | sort_by(.failedAt, .id)[] | "\(.id) \(.state) \(.previousId // "-")"'
 }
-has_letter() { letters | grep -q ' held '; }
+has_letter() { letters | grep ' held ' >/dev/null; }
 
 # Sends the poison's letter back, by itself or by a job, until the service says that it is done.
 requeue_poison() {
@@ -313,7 +313,7 @@ run_cell() {
         is_expected "$journey" || wrong+="$journey ended as '${ends[$journey]:-nothing}'; "
     done
     for pid in "${dead_pids[@]}"; do
-        grep -F "\"pid\":\"$pid\"" "$work/run/logs/supervisor.log" | grep -q 'signal 9' || wrong+="process $pid did not die by signal 9; "
+        grep -F "\"pid\":\"$pid\"" "$work/run/logs/supervisor.log" | grep 'signal 9' >/dev/null || wrong+="process $pid did not die by signal 9; "
     done
     violated=$(cli verify --settle 30 --history "$work/history.jsonl" --json 2>"$work/verify.err" \
         | jq -r '[.checks[] | select(.verdict == "violated") | "\(.id) \(.example)"] | join("; ")' || cat "$work/verify.err")
