@@ -91,5 +91,6 @@ if wants restart && [ "$big" -gt 0 ]; then
     grep -o '"msg":"Recovered".*' "$work/server.log"
 fi
 kill "$server_pid"
+wait "$server_pid" 2> /dev/null || true
 server_pid=""
 rm -rf "$work/data"
