@@ -279,7 +279,7 @@ end_to_end_tests() {
 }
 
 began=$SECONDS
-needed=("${build_packages[@]}" rabbitmq-server kcat sqlite3 curl jq shellcheck strace)
+needed=("${build_packages[@]}" rabbitmq-server kcat sqlite3 curl jq python3 shellcheck strace)
 ensure_packages "${needed[@]}"
 ensure_swift
 

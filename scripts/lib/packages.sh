@@ -16,6 +16,8 @@ package_reason() {
         sqlite3) printf 'looks into databases, for the tests' ;;
         jq) printf 'reads JSON in the tests' ;;
         gcc | g++ | make) printf 'builds the test suite of a C library' ;;
+        python3) printf 'a webhook receiver that shares no code with the sender, for the tests' ;;
+        strace) printf 'slows the writes of a service, for the tests' ;;
         shellcheck) printf 'checks the scripts' ;;
         *) printf 'needed' ;;
     esac
