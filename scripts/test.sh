@@ -51,6 +51,7 @@ done
 
 logs=$root/.build/test-logs
 mkdir -p "$logs"
+rm -f "$logs/failures"
 brokers_dir=''
 summary=()
 failed=0
@@ -163,6 +164,8 @@ show_failures() {
     if [ "$verbose" = no ]; then
         grep -E '(^|[^A-Za-z])(✘|error:|Fatal error|WARNING: ThreadSanitizer|\*\*\*)' "$1" | head -n 60 >&2 || tail -n 40 "$1" >&2
     fi
+    grep -hoE '✘ Test .* recorded an issue.*' "$1" | head -n 20 | cut -c 1-300 | sed "s|^|    $(basename "$1" .log): |" >>"$logs/failures" \
+        || printf '    %s: no test failed, the process did\n' "$(basename "$1" .log)" >>"$logs/failures"
     complain "The whole output is in $1."
 }
 
@@ -265,6 +268,7 @@ end_to_end_scripts() {
         if ! WAYBILL_BIN_DIR=$root/.build/release WAYBILL_RUN_DIR=$folder/run bash "$script" >"$logs/e2e-$name.log" 2>&1; then
             tail -n 40 "$logs/e2e-$name.log" >&2
             complain "$script failed; its whole output is in $logs/e2e-$name.log."
+            printf '    %s: %s\n' "$script" "$(grep -a 'FAILED' "$logs/e2e-$name.log" | tail -n 1)" >>"$logs/failures"
             code=1
         fi
         [ ! -f "$folder/run/layout" ] || "$root/scripts/down.sh" --run-dir "$folder/run" --wipe --yes >/dev/null 2>&1 || true
@@ -339,4 +343,6 @@ done
 printf '\n%s%-26s %10s  %s%s\n' "$bold" STAGE TIME RESULT "$plain"
 printf '%s\n' "${summary[@]}"
 printf '%-26s %10s\n' total "$(elapsed $((SECONDS - began)))"
+# Once more at the end, where it is found: what failed.
+if [ -s "$logs/failures" ]; then printf '\n%sFAILED%s\n%s\n' "$red" "$plain" "$(cat "$logs/failures")"; fi
 exit "$failed"

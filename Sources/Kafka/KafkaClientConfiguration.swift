@@ -34,6 +34,12 @@ public struct KafkaClientConfiguration: Sendable {
         "test.mock.num.brokers", "enable.partition.eof", "auto.offset.reset",
     ]
 
+    /// Keeps the refresh out of step with whole seconds, which is what groups wait for.
+    ///
+    /// librdkafka 2.0.2 joins again when an answer about topics reaches a group's leader while it asks for them itself
+    /// (`rd_kafka_cgrp_metadata_update_check`). Where joining takes a multiple of the refresh, that is so in each round, for ever.
+    private static let refreshOutOfStep: Duration = .milliseconds(37)
+
     /// The settings for librdkafka, in the order they are to be applied.
     var settings: [(String, String)] {
         [
@@ -50,7 +56,10 @@ public struct KafkaClientConfiguration: Sendable {
                 "reconnect.backoff.max.ms",
                 "\(max(reconnectBackoffMax, reconnectBackoff).wholeMilliseconds(0...3_600_000))"
             ),
-            ("topic.metadata.refresh.interval.ms", "\(metadataRefresh.wholeMilliseconds(100...3_600_000))"),
+            (
+                "topic.metadata.refresh.interval.ms",
+                "\((metadataRefresh + Self.refreshOutOfStep).wholeMilliseconds(100...3_600_000))"
+            ),
             ("statistics.interval.ms", "\(statisticsInterval.wholeMilliseconds(0...86_400_000))"),
         ]
     }
