@@ -352,7 +352,7 @@ let testTargets: [Target] = [
     tests("Doctor", ["Doctor"]),
     tests("AnalyticsCore", ["AnalyticsCore", "Commerce", "Messaging"]),
     tests("Simulation", ["Simulation", "Messaging"]),
-    tests("WaybillSimulation", ["WaybillSimulation"]),
+    tests("WaybillSimulation", ["WaybillSimulation", "Messaging"]),
 ]
 
 let package = Package(

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # sabotage.sh: switches every guard off, one at a time, and shows that a checker of the simulation notices.
 #
-# usage: scripts/sabotage.sh [--seeds N] [--orders K] [--only GUARD] [--no-build] [--no-write]
+# usage: scripts/sabotage.sh [--seeds N] [--orders K] [--only GUARD] [--no-build] [--program FILE] [--no-write]
 #
-#   --seeds N     give up on a guard after N seeds (default 80)
-#   --orders K    orders in each seed (default 20)
-#   --only GUARD  only this guard; writes nothing
-#   --no-build    use .build/debug/waybill as it is
-#   --no-write    leave docs/sabotage.md as it is
+#   --seeds N       give up on a guard after N seeds (default 80)
+#   --orders K      orders in each seed (default 20)
+#   --only GUARD    only this guard; writes nothing
+#   --no-build      use .build/debug/waybill as it is
+#   --program FILE  use this debug build of waybill, as it is
+#   --no-write      leave docs/sabotage.md as it is
 #
 # Guards can be switched off in debug builds only; a release build has none of the branches. Writes docs/sabotage.md.
 #
@@ -19,11 +20,12 @@ set -euo pipefail
 cd "$root"
 
 seeds=80 orders=20 only='' build=yes write=yes
+waybill=$root/.build/debug/waybill
 while [ $# -gt 0 ]; do
     case $1 in
-        --seeds | --orders | --only)
+        --seeds | --orders | --only | --program)
             [ $# -ge 2 ] || usage_error "$1 needs a value."
-            case $1 in --seeds) seeds=$2 ;; --orders) orders=$2 ;; *) only=$2 write=no ;; esac
+            case $1 in --seeds) seeds=$2 ;; --orders) orders=$2 ;; --program) waybill=$2 build=no ;; *) only=$2 write=no ;; esac
             shift
             ;;
         --no-build) build=no ;;
@@ -38,7 +40,6 @@ while [ $# -gt 0 ]; do
 done
 
 [ "$build" = no ] || swift build --product waybill >/dev/null
-waybill=$root/.build/debug/waybill
 [ -x "$waybill" ] || usage_error "There is no $waybill."
 
 table=$(mktemp)

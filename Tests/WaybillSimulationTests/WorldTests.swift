@@ -1,3 +1,4 @@
+import Messaging
 import Testing
 import WaybillSimulation
 
@@ -27,5 +28,13 @@ struct WorldTests {
         #expect(summary.hashes.count == 4)
         #expect(summary.failures.isEmpty)
         #expect(Set(summary.missed).isDisjoint(with: summary.situations.keys))
+    }
+
+    @Test("a guard that is off in one world is on in the world beside it", .enabled(if: Sabotage.isPossible))
+    func sabotageStaysInItsWorld() async throws {
+        async let spoilt = SimulationReport.run(seed: 1, orders: 6, sabotage: "status-without-event")
+        async let sound = SimulationReport.run(seed: 1, orders: 6)
+        #expect(try await spoilt.violations.first?.id == "X1")
+        #expect(try await sound.violations.isEmpty)
     }
 }

@@ -1,6 +1,9 @@
 /// The services of the simulated world, in the order in which they are started.
-enum ServiceName: String, Sendable, CaseIterable {
+enum ServiceName: String, Sendable, CaseIterable, CustomStringConvertible {
     case inventory, order, payment, notification, analytics
+
+    /// Spelled out, because the default goes through reflection and stands in a line of every step.
+    var description: String { rawValue }
 }
 
 /// The simulation itself cannot go on: a mistake in the simulation or in its use, not in what it simulates.

@@ -21,9 +21,12 @@ enum OffsetTable {
 
     static func all(consumer: String, in db: Database) throws -> [(partition: Partition, offset: Int64)] {
         try Row.fetchAll(
-            db,
-            sql:
-                "SELECT topic, partition, next_offset FROM consumer_offsets WHERE consumer = ? ORDER BY topic, partition",
+            db.cachedStatement(
+                sql: """
+                    SELECT topic, partition, next_offset FROM consumer_offsets WHERE consumer = ?
+                    ORDER BY topic, partition
+                    """
+            ),
             arguments: [consumer]
         ).map { (Partition(topic: $0[0], partition: $0[1]), $0[2]) }
     }

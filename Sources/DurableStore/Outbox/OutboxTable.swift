@@ -52,7 +52,9 @@ enum OutboxTable {
 
     /// The last row ever written, sent or not; 0 before the first.
     static func lastSeq(in db: Database) throws -> Int64 {
-        try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'") ?? 0
+        try Int64.fetchOne(
+            db.cachedStatement(sql: "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'")
+        ) ?? 0
     }
 
     /// Unsent rows after `seq`, in order.
@@ -99,9 +101,12 @@ enum OutboxTable {
     /// The keys that a parked row blocks.
     static func parkedKeys(_ transport: Transport, in db: Database) throws -> Set<OutboxKey> {
         let rows = try Row.fetchAll(
-            db,
-            sql:
-                "SELECT DISTINCT target, routing_key, subject FROM outbox WHERE transport = ? AND parked_at IS NOT NULL",
+            db.cachedStatement(
+                sql: """
+                    SELECT DISTINCT target, routing_key, subject FROM outbox
+                    WHERE transport = ? AND parked_at IS NOT NULL
+                    """
+            ),
             arguments: [transport.rawValue]
         )
         return Set(

@@ -177,9 +177,10 @@ public final class DurableStore: Sendable {
         return try readAtOnce(body)
     }
 
-    /// Outside an asynchronous function, so that the blocking form is meant.
+    /// Outside an asynchronous function, so that the blocking form is meant. Without a transaction around it: the one task of
+    /// the simulation is not writing meanwhile, and its four statements would cost more than most reads.
     private func readAtOnce<T: Sendable>(_ body: @Sendable (Database) throws -> T) throws -> T {
-        try database.read(body)
+        try database.unsafeRead(body)
     }
 
     /// Refuses everything from now on with `failure`, as after the death of the process. For simulations; what was committed

@@ -224,9 +224,9 @@ final class GroupCommitWriter: Sendable {
     /// - Throws: when nothing of the group is committed, or nobody knows.
     private func runAndCommit(_ group: [WriteJob], _ context: GroupContext, _ db: Database) throws {
         try step(.beforeBegin, context)
-        try db.beginTransaction(.immediate)
+        let statements = try UnitStatements(db)
+        try statements.beginGroup.execute()
         do {
-            let statements = try UnitStatements(db)
             for job in group {
                 try run(job, context, statements, db)
                 try step(.afterUnit, context)
@@ -235,7 +235,7 @@ final class GroupCommitWriter: Sendable {
                 for job in group { job.answerEarly() }
             }
             try step(.beforeCommit, context)
-            try db.commit()
+            try statements.commitGroup.execute()
         } catch {
             if db.isInsideTransaction { try? db.rollback() }
             throw error
@@ -255,12 +255,17 @@ final class GroupCommitWriter: Sendable {
         }
     }
 
+    /// Prepared once per connection, as every statement that is run for each group.
     private struct UnitStatements {
+        let beginGroup: Statement
+        let commitGroup: Statement
         let begin: Statement
         let undo: Statement
         let release: Statement
 
         init(_ db: Database) throws {
+            beginGroup = try db.cachedStatement(sql: "BEGIN IMMEDIATE TRANSACTION")
+            commitGroup = try db.cachedStatement(sql: "COMMIT TRANSACTION")
             begin = try db.cachedStatement(sql: "SAVEPOINT store_unit")
             undo = try db.cachedStatement(sql: "ROLLBACK TO store_unit")
             release = try db.cachedStatement(sql: "RELEASE store_unit")

@@ -48,7 +48,6 @@ struct SimulateCommand: AsyncParsableCommand {
             guard Guard.all.contains(where: { $0.name == sabotage }) else {
                 throw CommandEnd.failed("There is no guard named \(sabotage); --list shows them.")
             }
-            Sabotage.active = sabotage
         }
         do {
             if let seed {
@@ -120,7 +119,8 @@ struct SimulateCommand: AsyncParsableCommand {
             orders: orders,
             without: try leftOut(),
             limitedTo: limit,
-            keepsTrace: trace
+            keepsTrace: trace,
+            sabotage: sabotage
         )
         if common.json {
             JSONOutput.print(document(report))
@@ -146,6 +146,7 @@ struct SimulateCommand: AsyncParsableCommand {
             seeds: range,
             orders: orders,
             without: try leftOut(),
+            sabotage: sabotage,
             workers: workers,
             maximumFailures: sabotage == nil ? 5 : 1
         )
@@ -202,6 +203,7 @@ struct SimulateCommand: AsyncParsableCommand {
             "seed": .string(String(report.seed)), "orders": .integer(Int64(report.orders)),
             "traceHash": .string(report.traceHash), "steps": .integer(Int64(report.steps)),
             "healingMilliseconds": .integer(report.healingMilliseconds),
+            "unexamined": .array(report.unexamined.map { .string($0) }),
             "faults": counts(report.faults.map { ($0.key.rawValue, $0.value) }),
             "situations": counts(report.situations.map { ($0.key.rawValue, $0.value) }),
             "violations": .array(
@@ -217,6 +219,7 @@ struct SimulateCommand: AsyncParsableCommand {
             "faults": counts(summary.faults.map { ($0.key.rawValue, $0.value) }),
             "situations": counts(summary.situations.map { ($0.key.rawValue, $0.value) }),
             "missed": .array(summary.missed.map { .string($0.rawValue) }),
+            "traceHashes": .object(traceHashes(summary)),
             "failed": .array(
                 summary.failures.map { report in
                     .object([
@@ -226,6 +229,12 @@ struct SimulateCommand: AsyncParsableCommand {
                 }
             ),
         ])
+    }
+
+    private func traceHashes(_ summary: Campaign.Summary) -> JSONObject {
+        var object = JSONObject()
+        for (seed, hash) in summary.hashes.sorted(by: { $0.key < $1.key }) { object[String(seed)] = .string(hash) }
+        return object
     }
 
     private func counts(_ pairs: [(String, Int)]) -> JSONValue {

@@ -16,7 +16,7 @@ public struct Campaign: Sendable {
         public internal(set) var failures: [SimulationReport] = []
         /// The longest simulated time from the end of the faults to rest, in milliseconds.
         public internal(set) var longestHealing: Int64 = 0
-        /// All trace hashes in one, in the order of the seeds.
+        /// The trace hash of each seed.
         public internal(set) var hashes: [UInt64: String] = [:]
 
         /// Makes a summary of nothing.
@@ -43,6 +43,8 @@ public struct Campaign: Sendable {
     public let orders: Int
     /// Kinds of faults that are left out.
     public let without: Set<FaultKind>
+    /// The guard that is switched off in all of them, if one is.
+    public let sabotage: String?
     /// Worlds at the same time.
     public let workers: Int
     /// Failing seeds after which no new seed is begun.
@@ -53,12 +55,14 @@ public struct Campaign: Sendable {
         seeds: ClosedRange<UInt64>,
         orders: Int,
         without: Set<FaultKind> = [],
+        sabotage: String? = nil,
         workers: Int = 2,
         maximumFailures: Int = 5
     ) {
         self.seeds = seeds
         self.orders = orders
         self.without = without
+        self.sabotage = sabotage
         self.workers = max(1, workers)
         self.maximumFailures = max(1, maximumFailures)
     }
@@ -74,8 +78,8 @@ public struct Campaign: Sendable {
             func begin() {
                 guard let seed = next, summary.failures.count < maximumFailures else { return }
                 next = seed < seeds.upperBound ? seed + 1 : nil
-                group.addTask { [orders, without] in
-                    try await SimulationReport.run(seed: seed, orders: orders, without: without)
+                group.addTask { [orders, without, sabotage] in
+                    try await SimulationReport.run(seed: seed, orders: orders, without: without, sabotage: sabotage)
                 }
             }
             for _ in 0..<workers { begin() }

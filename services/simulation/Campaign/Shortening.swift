@@ -6,16 +6,19 @@ public struct Shortening: Sendable {
     public private(set) var limitedTo: Set<Int>
     /// The shortest failing run.
     public private(set) var report: SimulationReport
+    private let sabotage: String?
 
     /// Shortens the run of a seed.
     ///
     /// - Parameters:
     ///   - failed: the report of the whole run.
+    ///   - sabotage: the guard that was switched off in it.
     ///   - attempts: the most runs that are tried.
     /// - Returns: `nil` when the run did not fail.
     /// - Throws: ``SimulationFault`` when a world cannot be made.
-    public init?(_ failed: SimulationReport, attempts: Int = 150) async throws {
+    public init?(_ failed: SimulationReport, sabotage: String? = nil, attempts: Int = 150) async throws {
         guard let id = failed.violations.first?.id else { return nil }
+        self.sabotage = sabotage
         limitedTo = Set(0..<failed.orders)
         report = failed
         var left = attempts
@@ -47,7 +50,8 @@ public struct Shortening: Sendable {
             seed: report.seed,
             orders: report.orders,
             without: without,
-            limitedTo: limitedTo
+            limitedTo: limitedTo,
+            sabotage: sabotage
         )
         guard tried.violations.contains(where: { $0.id == id }) else { return }
         self.without = without
@@ -61,7 +65,8 @@ public struct Shortening: Sendable {
             orders: report.orders,
             without: without,
             limitedTo: limitedTo,
-            keepsTrace: keepsTrace
+            keepsTrace: keepsTrace,
+            sabotage: sabotage
         )
     }
 
@@ -72,6 +77,7 @@ public struct Shortening: Sendable {
         if limitedTo.count < report.orders {
             words.append("--only " + limitedTo.sorted().map(String.init).joined(separator: ","))
         }
+        if let sabotage { words.append("--sabotage " + sabotage) }
         return words.joined(separator: " ")
     }
 }

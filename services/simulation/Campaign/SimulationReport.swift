@@ -26,6 +26,8 @@ public struct SimulationReport: Sendable {
     public let faults: [FaultKind: Int]
     /// Situations that came up, with how often.
     public let situations: [Situation: Int]
+    /// Checks of `waybill verify` that had no evidence to look at when everything was at rest.
+    public let unexamined: [String]
     /// Simulated milliseconds from the end of the faults to rest.
     public let healingMilliseconds: Int64
     /// The last lines of what happened; empty unless they were asked for.
@@ -40,13 +42,15 @@ extension SimulationReport {
     ///   - without: kinds of faults to leave out.
     ///   - limitedTo: the orders that are asked for; `nil` for all.
     ///   - keepsTrace: whether lines are kept, which costs time.
+    ///   - sabotage: the guard that is switched off; has no effect in a release build.
     /// - Throws: ``SimulationFault`` when the world cannot be made.
     public static func run(
         seed: UInt64,
         orders: Int,
         without: Set<FaultKind> = [],
         limitedTo: Set<Int>? = nil,
-        keepsTrace: Bool = false
+        keepsTrace: Bool = false,
+        sabotage: String? = nil
     ) async throws -> SimulationReport {
         let world = try World(
             seed: seed,
@@ -55,7 +59,7 @@ extension SimulationReport {
             limitedTo: limitedTo,
             keepsTrace: keepsTrace
         )
-        return try await world.live()
+        return try await Sabotage.without(sabotage) { try await world.live() }
     }
 }
 
@@ -147,6 +151,7 @@ extension World {
             steps: steps,
             faults: faults,
             situations: reached,
+            unexamined: unexamined,
             healingMilliseconds: healing,
             trace: trace
         )

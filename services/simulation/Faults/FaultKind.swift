@@ -5,6 +5,7 @@ public enum FaultKind: String, Sendable, CaseIterable {
     case publishLost = "publish-lost"
     case confirmLost = "confirm-lost"
     case publishDelayed = "publish-delayed"
+    case messageStuck = "message-stuck"
     case queueDeleted = "queue-deleted"
     case queueWiped = "queue-wiped"
     case brokerRestart = "broker-restart"
@@ -16,12 +17,15 @@ public enum FaultKind: String, Sendable, CaseIterable {
     case staleMessage = "stale-message"
     case poisonMessage = "poison-message"
     case messageIDReused = "message-id-reused"
+    case answerAboutNobody = "answer-about-nobody"
     case slowConsumer = "slow-consumer"
     case handlerFails = "handler-fails"
+    case deadlineFails = "deadline-fails"
 
     // Processes and their disks
     case killIdle = "kill-idle"
     case killAll = "kill-all"
+    case crashWhileStarting = "crash-while-starting"
     case crashBeforeBegin = "crash-before-begin"
     case crashAfterUnit = "crash-after-unit"
     case crashBeforeCommit = "crash-before-commit"
@@ -44,6 +48,7 @@ public enum FaultKind: String, Sendable, CaseIterable {
 
     // The card gateway
     case gatewayUnreachable = "gateway-unreachable"
+    case gatewayOutage = "gateway-outage"
     case gatewayTimeoutCharged = "gateway-timeout-charged"
     case gatewayTimeoutNotCharged = "gateway-timeout-not-charged"
     case gatewayError = "gateway-500"
@@ -80,21 +85,24 @@ public enum FaultKind: String, Sendable, CaseIterable {
     var rates: ClosedRange<Int> {
         switch self {
         case .publishRefused, .publishLost, .confirmLost, .publishDelayed: 100...2000
+        case .messageStuck: 50...600
         case .messageDuplicated, .messageReordered, .acknowledgementLost: 100...2500
         case .handlerFails: 50...600
         case .eventHandlerFails: 10...300
+        case .deadlineFails: 500...5000
         case .slowConsumer, .slowReader: 500...5000
         case .queueWiped: 2...80
         case .queueDeleted, .brokerRestart, .brokerOutage, .connectionBlocked: 2...30
         case .staleMessage: 20...200
-        case .poisonMessage, .messageIDReused: 5...60
+        case .poisonMessage, .messageIDReused, .answerAboutNobody: 5...60
         case .killIdle, .freezeTakeover: 2...30
         case .killAll: 1...8
+        case .crashWhileStarting: 500...4000
         case .crashBeforeBegin, .crashAfterUnit, .crashBeforeCommit, .crashAfterCommit, .diskFull: 5...120
         case .crashAfterPublish, .crashBeforeAcknowledgement: 20...300
         case .crashDuringCall, .crashAfterAnswer, .crashDuringWebhook: 50...500
         case .appendRefused, .appendConfirmLost: 100...2000
-        case .logOutage, .offsetsRewound: 2...40
+        case .logOutage, .offsetsRewound, .gatewayOutage: 2...40
         case .gatewayUnreachable, .gatewayTimeoutCharged, .gatewayTimeoutNotCharged, .gatewayError, .gatewayGarbage:
             100...2500
         case .gatewayArrivesLate: 50...800

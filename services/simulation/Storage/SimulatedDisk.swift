@@ -36,21 +36,22 @@ final class SimulatedDisk: Sendable {
     /// Adds what the service knows to the evidence.
     func addEvidence(of service: ServiceName, to evidence: inout Evidence) throws {
         var copy = evidence
-        try connection.read { db in try EvidenceRows.read(service.rawValue, db, into: &copy) }
+        try connection.unsafeRead { db in try EvidenceRows.read(service.rawValue, db, into: &copy) }
         evidence = copy
     }
 
     /// One number out of the tables.
     func number(_ sql: String, _ arguments: [String] = []) throws -> Int64? {
-        try connection.read { db in
+        try connection.unsafeRead { db in
             try Int64.fetchOne(db.cachedStatement(sql: sql), arguments: StatementArguments(arguments))
         }
     }
 
     /// Rows of text columns; NULL is empty.
-    func rows(_ sql: String) throws -> [[String]] {
-        try connection.read { db in
-            try Row.fetchAll(db.cachedStatement(sql: sql)).map { row in
+    func rows(_ sql: String, _ arguments: [String] = []) throws -> [[String]] {
+        try connection.unsafeRead { db in
+            let arguments = StatementArguments(arguments)
+            return try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map { row in
                 row.databaseValues.map { value in
                     switch value.storage {
                     case .null: ""
@@ -67,6 +68,8 @@ final class SimulatedDisk: Sendable {
     static var configuration: GRDB.Configuration {
         var configuration = GRDB.Configuration()
         configuration.prepareDatabase { db in
+            // What a transaction changes is copied by the page, for its rollback: small pages make small copies.
+            try db.execute(sql: "PRAGMA page_size = 1024")
             try db.execute(sql: "PRAGMA trusted_schema = OFF")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
         }

@@ -64,12 +64,14 @@ struct Customers {
         return "tok_visa"
     }
 
-    private func isOpen(_ purchase: Purchase, _ limit: Set<Int>?) -> Bool {
-        (purchase.outcome == nil || purchase.outcome == .info) && limit?.contains(purchase.index) != false
+    // By number, not by value: a copy of a purchase costs more than the look at it, and each step looks at all of them.
+    private func isOpen(_ index: Int, _ limit: Set<Int>?) -> Bool {
+        let outcome = purchases[index].outcome
+        return (outcome == nil || outcome == .info) && limit?.contains(index) != false
     }
 
-    private func moment(of purchase: Purchase) -> Timestamp {
-        max(start.advanced(byMilliseconds: purchase.at), purchase.notBefore ?? start)
+    private func moment(of index: Int) -> Timestamp {
+        max(start.advanced(byMilliseconds: purchases[index].at), purchases[index].notBefore ?? start)
     }
 
     /// Whether somebody wants to ask for something now.
@@ -77,16 +79,16 @@ struct Customers {
 
     /// The first purchase that is due.
     func next(at now: Timestamp, _ limit: Set<Int>?) -> Int? {
-        purchases.firstIndex { isOpen($0, limit) && moment(of: $0) <= now }
+        purchases.indices.first { isOpen($0, limit) && moment(of: $0) <= now }
     }
 
     /// When somebody wants to ask next.
     func nextMoment(_ limit: Set<Int>?) -> Timestamp? {
-        purchases.filter { isOpen($0, limit) }.map(moment).min()
+        purchases.indices.lazy.filter { isOpen($0, limit) }.map(moment).min()
     }
 
     /// Whether everybody was told something definite.
-    func areServed(_ limit: Set<Int>?) -> Bool { !purchases.contains { isOpen($0, limit) } }
+    func areServed(_ limit: Set<Int>?) -> Bool { !purchases.indices.contains { isOpen($0, limit) } }
 
     mutating func change(_ index: Int, _ change: (inout Purchase) -> Void) { change(&purchases[index]) }
 

@@ -40,6 +40,9 @@ final class Node: @unchecked Sendable {
     var sendNotBefore: [Transport: Timestamp] = [:]
     /// Commits by a relay's own marks do not make work for relays.
     var isFlushing = false
+    /// Something was committed since the outbox was looked at, and the last row that was seen there.
+    var hasFreshOutbox = false
+    var lastInOutbox: Int64 = 0
     /// When the next row of a timer is due; recomputed after commits.
     var nextTimer: Timestamp?
     var hasFreshRows = true
@@ -112,13 +115,15 @@ struct UnreliableHandler: MessageHandler {
     func handle(_ envelope: Envelope, in transaction: Transaction) throws {
         // Not on the last attempts: a message that never had a fair chance would be a dead letter without deserving it.
         if envelope.attempt <= 3, failsNow() {
-            throw Failure(.retryable, code: "simulated", "The simulation makes the handler fail.")
+            throw Failure.simulated
         }
         try inner.handle(envelope, in: transaction)
     }
 }
 
 extension Failure {
+    /// A handler that the simulation makes fail.
+    static let simulated = Failure(.retryable, code: "simulated", "The simulation makes the handler fail.")
     /// The death of a simulated process.
     static let simulatedDeath = Failure(.fatal, code: "simulated-death", "The simulation ends the process here.")
     /// A simulated disk without room.
@@ -147,14 +152,19 @@ extension World {
         )
         let instance = Instance(store)
         node.instance = instance
+        if hit(.crashWhileStarting) {
+            node.armed = (self.random.pick(StoreStep.allCases) ?? .beforeCommit, .simulatedDeath)
+        }
         do {
             _ = try await store.beginEpoch()
             try await assemble(instance, node)
             note("\(node.name) starts")
         } catch {
             reach(.diedWhileStarting)
+            storeFailed(node, error)
             node.isDead = true
         }
+        node.armed = nil
         await clearAway(node)
     }
 
@@ -167,11 +177,11 @@ extension World {
             instance.orders = parts
             addInbox(parts.inbox, instance, node)
             try await addReader(parts.catalog, topics: [Channels.catalogTopic], instance, node)
-            instance.deadlines = DeadlineRunner(store: store, handler: parts.deadlines.passed)
+            addDeadlines(instance, parts.deadlines.passed)
         case .inventory:
             let handler = ReservationHandler()
             addInbox(handler, instance, node)
-            instance.deadlines = DeadlineRunner(store: store) { name, subject, tx in
+            addDeadlines(instance) { name, subject, tx in
                 if name == ReservationHandler.expiryDeadline { try handler.expire(subject, in: tx) }
             }
         case .payment:
@@ -236,6 +246,17 @@ extension World {
         }
     }
 
+    /// Deadlines that fail now and then, before they have done anything: their rows stay, and they are tried again.
+    private func addDeadlines(
+        _ instance: Instance,
+        _ handler: @escaping @Sendable (_ name: String, _ subject: String, Transaction) throws -> Void
+    ) {
+        instance.deadlines = DeadlineRunner(store: instance.store) { [unowned self] name, subject, tx in
+            if self.hit(.deadlineFails) { throw Failure.simulated }
+            try handler(name, subject, tx)
+        }
+    }
+
     private func addReader(
         _ handler: any MessageHandler,
         topics: [String],
@@ -260,7 +281,7 @@ extension World {
     private func storeReached(_ step: StoreStep, node: Node, start: Int) throws {
         if step == .afterCommit {
             node.hasFreshRows = true
-            if !node.isFlushing { node.mayHaveRows = [.amqp: true, .kafka: true] }
+            if !node.isFlushing { node.hasFreshOutbox = true }
             // Whoever commits must be the one process that owns the disk.
             if start != node.starts { violate("X4", "\(node.name): a process that was replaced has committed") }
         }

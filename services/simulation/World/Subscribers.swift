@@ -16,7 +16,10 @@ struct Subscribers {
         let url: String
         let id: String
         let body: [UInt8]
-        let wasTaken: Bool
+        let isVerified: Bool
+        let status: Int
+
+        var wasTaken: Bool { (200..<300).contains(status) }
     }
 
     var subscriptions: [Subscription] = []

@@ -45,7 +45,7 @@ extension World {
     fileprivate func called(_ call: GatewayCall) async -> GatewayAnswer {
         gateway.hear(call)
         note("gateway: \(call.kind.rawValue) for \(call.orderID.text)")
-        if hit(.gatewayUnreachable) { return .notSent(note: "connection refused") }
+        if gatewayAwayUntil != nil || hit(.gatewayUnreachable) { return .notSent(note: "connection refused") }
         if hit(.callOverlaps) { await overlap(random.within(1...6)) }
         let request = OperationRequest(call)
         if hit(.gatewayTimeoutNotCharged) { return .unclear(note: "timeout") }
@@ -76,7 +76,7 @@ extension World {
 
     fileprivate func lookedUp(_ call: GatewayCall) async -> GatewayAnswer {
         note("gateway: look-up of \(call.kind.rawValue) for \(call.orderID.text)")
-        if hit(.gatewayUnreachable) { return .notSent(note: "connection refused") }
+        if gatewayAwayUntil != nil || hit(.gatewayUnreachable) { return .notSent(note: "connection refused") }
         if hit(.lookUpFails) { return .unclear(note: "timeout") }
         return HTTPCardGateway.lookUpAnswer(to: gateway.lookUp(call.key), call)
     }

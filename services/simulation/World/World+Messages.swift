@@ -43,7 +43,7 @@ extension World {
         node.mayHaveRows[transport] = false
         do {
             let count = try await relay.flush()
-            note("\(node.name) sent \(count) to \(transport)")
+            note("\(node.name) sent \(count) to \(transport.rawValue)")
         } catch {
             node.mayHaveRows[transport] = true
             storeFailed(node, error)
@@ -60,7 +60,10 @@ extension World {
         }
         let outcomes = batch.map { message -> PublishOutcome in
             if hit(.publishRefused) || hit(.publishLost) { return .failed(.simulatedConnectionLoss) }
-            let delay = hit(.publishDelayed) ? Int64(random.within(10...8000)) : 0
+            // What is stuck is overtaken by its own compensation, which then has to leave a tombstone.
+            let delay =
+                hit(.messageStuck)
+                ? Int64(random.within(5000...90_000)) : hit(.publishDelayed) ? Int64(random.within(10...8000)) : 0
             guard broker.publish(message, at: time.now, delay: delay) else {
                 reach(.returned)
                 // Without `mandatory` a broker confirms what it drops.
@@ -158,7 +161,7 @@ extension World {
         let batch = Array(instance.prefetched.prefix(count))
         instance.prefetched.removeFirst(count)
         if batch.contains(where: \.isRedelivered) { reach(.redelivered) }
-        note("\(node.name) takes \(batch.map(\.message.envelope.type))")
+        note("\(node.name) takes \(batch.map(\.message.envelope.type).joined(separator: ", "))")
         arm(node)
         await run(batch, queue, node, processor)
         node.armed = nil
@@ -230,8 +233,8 @@ extension World {
         let known = attempt {
             try node.disk.number(
                 """
-                SELECT EXISTS (SELECT 1 FROM inbox WHERE consumer = ?1 AND message_id = ?2)
-                    OR EXISTS (SELECT 1 FROM outbox WHERE message_id = ?2 AND target IN (?3, ?4))
+                SELECT CASE WHEN EXISTS (SELECT 1 FROM inbox WHERE consumer = ?1 AND message_id = ?2) THEN 1
+                    ELSE EXISTS (SELECT 1 FROM outbox WHERE message_id = ?2 AND target IN (?3, ?4)) END
                 """,
                 [queue, envelope.id, queue + ".retry", queue + ".dead"]
             )
@@ -278,6 +281,9 @@ extension World {
 
     // MARK: Watching
 
+    /// Codes of failures that faults cause. Any other one is a mistake that a retry only hides: a broken constraint, say.
+    private static let explained: Set<String> = ["simulated", Failure.simulatedFullDisk.code]
+
     func processed(_ observation: ProcessingObservation) {
         switch observation.outcome {
         case .duplicate:
@@ -292,6 +298,9 @@ extension World {
             }
         case .retried:
             reach(.retried)
+            if let failure = observation.failure, !Self.explained.contains(failure.code) {
+                violate("SIM", "\(observation.consumer): \(failure.code): \(failure.description)")
+            }
             if let id = observation.messageID { messages.failedOnce.insert(id) }
         case .handled, .noOperation:
             if let id = observation.messageID, messages.failedOnce.contains(id) { reach(.retrySucceeded) }

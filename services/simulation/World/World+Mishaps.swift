@@ -18,6 +18,7 @@ extension World {
         if hit(.brokerRestart) { restartBroker(away: 200...1500) }
         if hit(.brokerOutage) { restartBroker(away: 3000...40_000) }
         if hit(.logOutage) { logAwayUntil = later(500...30_000) }
+        if hit(.gatewayOutage) { gatewayAwayUntil = later(5000...60_000) }
         if hit(.connectionBlocked), let node = random.pick(nodes) { blockedUntil[node.name] = later(500...15_000) }
         if hit(.queueDeleted), let queue = random.pick(Self.inboxes) {
             broker.set(queue, exists: false)
@@ -27,6 +28,7 @@ extension World {
         if hit(.staleMessage), let old = random.pick(messages.past) { _ = broker.publish(old, at: time.now) }
         if hit(.poisonMessage) { poison() }
         if hit(.messageIDReused) { reuseMessageID() }
+        if hit(.answerAboutNobody) { answerAboutNobody() }
         if hit(.offsetsRewound) { rewind() }
         shiftClocks()
         if hit(.callbackForged) { await forgeCallback() }
@@ -58,6 +60,7 @@ extension World {
         let now = time.now
         if let until = brokerAwayUntil, until <= now { brokerAwayUntil = nil }
         if let until = logAwayUntil, until <= now { logAwayUntil = nil }
+        if let until = gatewayAwayUntil, until <= now { gatewayAwayUntil = nil }
         for name in ServiceName.allCases {
             if let until = blockedUntil[name], until <= now { blockedUntil[name] = nil }
         }
@@ -129,6 +132,25 @@ extension World {
         messages.poison.append((queue, copy.envelope.body))
     }
 
+    /// A well-formed answer about an order that nobody placed: it is refused and recorded, and is no dead letter.
+    private func answerAboutNobody() {
+        let digits = String(steps, radix: 16)
+        guard
+            let order = OrderID("00000000-0000-7000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits),
+            let body = attempt({ try PayloadCodec.encode(StockReserved(orderID: order)) })
+        else { return }
+        let envelope = Envelope(
+            id: "about-nobody-\(steps)",
+            source: "/stranger",
+            type: StockReserved.messageType,
+            subject: order.text,
+            time: time.now,
+            correlationID: order.text,
+            body: body
+        )
+        _ = broker.publish(OutgoingMessage(to: .inbox(Channels.orderInbox), envelope), at: time.now)
+    }
+
     private func owner(of queue: String) -> ServiceName {
         switch queue {
         case Channels.orderInbox: .order
@@ -155,6 +177,7 @@ extension World {
         note("healed")
         brokerAwayUntil = nil
         logAwayUntil = nil
+        gatewayAwayUntil = nil
         blockedUntil = [:]
         for queue in Self.inboxes { broker.set(queue, exists: true) }
         deletedQueues = [:]

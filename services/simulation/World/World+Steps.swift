@@ -87,6 +87,7 @@ extension World {
                 if broker.readyCount(inbox) + instance.prefetched.count > 0 { steps.append(.deliver(node)) }
                 if broker.readyCount(inbox + ".dead") > 0 { steps.append(.drain(node)) }
             }
+            lookAtOutbox(of: node)
             for transport in Transport.allCases where instance.relays[transport] != nil {
                 if node.mayHaveRows[transport] == true, (node.sendNotBefore[transport] ?? now) <= now {
                     steps.append(.flush(node, transport))
@@ -109,10 +110,27 @@ extension World {
         return steps
     }
 
+    /// After commits: for which transports there is something new to send.
+    private func lookAtOutbox(of node: Node) {
+        guard node.hasFreshOutbox else { return }
+        node.hasFreshOutbox = false
+        let fresh = attempt {
+            try node.disk.rows(
+                "SELECT max(seq), max(transport = 'amqp'), max(transport = 'kafka') FROM outbox WHERE seq > ?",
+                [String(node.lastInOutbox)]
+            )
+        }
+        guard let row = fresh?.first, let last = Int64(row[0]) else { return }
+        node.lastInOutbox = last
+        if row[1] == "1" { node.mayHaveRows[.amqp] = true }
+        if row[2] == "1" { node.mayHaveRows[.kafka] = true }
+    }
+
     /// When something becomes possible that is not possible now.
     private func nextMoment() -> Timestamp? {
         var moments: [Timestamp?] = [
-            broker.nextRelease, brokerAwayUntil, logAwayUntil, gateway.nextCallback, gateway.nextLanding,
+            broker.nextRelease, brokerAwayUntil, logAwayUntil, gatewayAwayUntil, gateway.nextCallback,
+            gateway.nextLanding,
             customers.nextMoment(limitedTo),
         ]
         for until in deletedQueues.values { moments.append(until) }
@@ -146,9 +164,11 @@ extension World {
                 case .notification:
                     """
                     SELECT min(due) FROM (
-                        SELECT min(max(d.next_attempt_at, coalesce(e.hold_until, 0), coalesce(e.breaker_until, 0))) AS due
-                        FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint_id
-                        WHERE d.state = 'pending' AND e.state = 'enabled'
+                        SELECT max(d.next, coalesce(e.hold_until, 0), coalesce(e.breaker_until, 0)) AS due
+                        FROM webhook_endpoints e JOIN (
+                            SELECT endpoint_id, min(next_attempt_at) AS next FROM webhook_deliveries
+                            WHERE state = 'pending' GROUP BY endpoint_id) d ON d.endpoint_id = e.id
+                        WHERE e.state = 'enabled'
                         UNION ALL SELECT min(next_attempt_at) FROM parked_records)
                     """
                 case .analytics: "SELECT min(next_attempt_at) FROM parked_records"

@@ -87,11 +87,13 @@ extension World {
             return violate("W4", "a webhook was sent to \(url), where nobody subscribed")
         }
         let verifier = WebhookVerifier(secrets: [subscription.secret], tolerance: .seconds(100 * 86_400))
+        var isVerified = true
         if case .failure(let rejection) = verifier.verify(headers: request.headers, body: request.body, at: time.now) {
+            isVerified = false
             violate("W2", "webhook \(id) cannot be verified: \(rejection)")
         }
         let (again, differs) = subscribers.note(
-            .init(url: url, id: id, body: request.body, wasTaken: (200..<300).contains(status))
+            .init(url: url, id: id, body: request.body, isVerified: isVerified, status: status)
         )
         if again { reach(.webhookTwice) }
         if differs { violate("W2", "webhook \(id) had other bytes before") }

@@ -53,9 +53,10 @@ final class World: @unchecked Sendable {
     let callbackVerifier: CallbackVerifier
     let callbackSigner: CallbackSigner
 
-    /// Until when the broker, the log, and the connections of a node are away.
+    /// Until when the broker, the log, the gateway, and the connections of a node are away.
     var brokerAwayUntil: Timestamp?
     var logAwayUntil: Timestamp?
+    var gatewayAwayUntil: Timestamp?
     var blockedUntil: [ServiceName: Timestamp] = [:]
     var deletedQueues: [String: Timestamp] = [:]
 
@@ -65,6 +66,8 @@ final class World: @unchecked Sendable {
     var reached: [Situation: Int] = [:]
     var faults: [FaultKind: Int] = [:]
     var violations: [Violation] = []
+    /// Checks for which the world has no evidence.
+    var unexamined: [String] = []
     /// Steps run while something is being called do not call anything themselves.
     var isOverlapping = false
 

@@ -6,6 +6,7 @@ package enum EvidenceRows {
     package static func read(_ service: String, _ db: Database, into evidence: inout Evidence) throws {
         var messaging = evidence.messaging ?? MessagingEvidence()
         try MessagingQueries.read(service, db, into: &messaging)
+        evidence.deadLetters = (evidence.deadLetters ?? []) + (try DeadLetterQueries.read(service, db))
         switch service {
         case "order":
             let orders = try OrderQueries.read(db)
@@ -13,6 +14,7 @@ package enum EvidenceRows {
             evidence.orders = orders
         case "payment": evidence.payments = try PaymentQueries.read(db)
         case "inventory": evidence.inventory = try InventoryQueries.read(db)
+        case "notification": evidence.webhooks = try WebhookQueries.read(db)
         case "analytics": evidence.readModels = try ReadModelQueries.read(db)
         default: break
         }
