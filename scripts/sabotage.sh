@@ -3,7 +3,7 @@
 #
 # usage: scripts/sabotage.sh [--seeds N] [--orders K] [--only GUARD] [--no-build] [--program FILE] [--no-write]
 #
-#   --seeds N       give up on a guard after N seeds (default 80)
+#   --seeds N       give up on a guard after N seeds (default 250)
 #   --orders K      orders in each seed (default 20)
 #   --only GUARD    only this guard; writes nothing
 #   --no-build      use .build/debug/waybill as it is
@@ -19,7 +19,7 @@ set -euo pipefail
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/lib/common.sh"
 cd "$root"
 
-seeds=80 orders=20 only='' build=yes write=yes
+seeds=250 orders=20 only='' build=yes write=yes
 waybill=$root/.build/debug/waybill
 while [ $# -gt 0 ]; do
     case $1 in
