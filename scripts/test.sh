@@ -283,7 +283,7 @@ end_to_end_tests() {
 }
 
 began=$SECONDS
-needed=("${build_packages[@]}" rabbitmq-server kcat sqlite3 curl jq python3 shellcheck strace)
+needed=("${build_packages[@]}" rabbitmq-server kcat sqlite3 curl jq nodejs python3 shellcheck strace)
 ensure_packages "${needed[@]}"
 ensure_swift
 

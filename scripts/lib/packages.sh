@@ -17,6 +17,7 @@ package_reason() {
         jq) printf 'reads JSON in the tests' ;;
         gcc | g++ | make) printf 'builds the test suite of a C library' ;;
         python3) printf 'a webhook receiver that shares no code with the sender, for the tests' ;;
+        nodejs) printf 'runs the webhook verifier in JavaScript, for the tests' ;;
         strace) printf 'slows the writes of a service, for the tests' ;;
         shellcheck) printf 'checks the scripts' ;;
         *) printf 'needed' ;;
