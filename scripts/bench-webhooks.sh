@@ -2,95 +2,51 @@
 # Measures the notification service as it is shipped: one process, one SQLite file, synchronous=FULL; events come from the event log and
 # go to a receiver on this machine that verifies every signature with code of its own. Everything runs on the same cores.
 #
-#   scripts/bench-webhooks.sh [--seconds 60] [--rate 130] [--backlog 100000] [--bin DIR]
+#   scripts/bench-webhooks.sh [--only PART,PART…] [--seconds 60] [--rate 130] [--history 1000000] [--bin DIR]
 #
-#   --seconds N   how long the load lasts
-#   --rate N      events per second; each goes to ten endpoints
-#   --backlog N   deliveries that wait while the second half of the single events is measured
-#   --bin DIR     the built products event-log, notification-service and waybill; default .build/release
+#   idle        memory and processor time of a service that has nothing to do
+#   load        durable deliveries per second to ten endpoints, each with its attempt row
+#   latency     from producer to receiver at 200 events per second
+#   backlog     single events while 100,000 deliveries of other endpoints wait, beside the same without them
+#   history     single events, and the lists that people look at, with a million deliveries in the tables
+#   burst       memory while 50,000 events arrive at once
 #
-# Prints: memory of the idle service; durable deliveries per second, each with its attempt row; and how long a single event takes
-# from its producer to the receiver, alone and with the backlog waiting. Needs python3, gcc and librdkafka-dev.
+#   --only PART,…  only these, in the order above; all of them take under four minutes
+#   --seconds N    how long the load lasts
+#   --rate N       events per second of the load; each goes to ten endpoints
+#   --history N    deliveries in the tables for the part history
+#   --bin DIR      the built products event-log, notification-service and waybill; default .build/release
+#
+# Needs python3, gcc, curl, jq and librdkafka-dev.
 # exit: 0 done and nothing was lost or refused, 1 something was, 2 it could not run
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-seconds=60 rate=130 backlog=100000 bin=.build/release
+seconds=60 rate=130 history=1000000 bin=.build/release only=idle,load,latency,backlog,history,burst
 while [ $# -gt 0 ]; do
     case "$1" in
+        --only) only="${2:?--only needs a list}"; shift 2 ;;
         --seconds) seconds="${2:?--seconds needs a number}"; shift 2 ;;
         --rate) rate="${2:?--rate needs a number}"; shift 2 ;;
-        --backlog) backlog="${2:?--backlog needs a number}"; shift 2 ;;
+        --history) history="${2:?--history needs a number}"; shift 2 ;;
         --bin) bin="${2:?--bin needs a folder}"; shift 2 ;;
-        -h | --help) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        -h | --help) sed -n '2,24s/^# \{0,1\}//p' "$0"; exit 0 ;;
         *) echo "unknown option $1; see --help" >&2; exit 2 ;;
     esac
 done
-bin=$(cd "$bin" && pwd)
-for program in event-log notification-service waybill; do
-    [ -x "$bin/$program" ] || { echo "$bin/$program is missing; build it first" >&2; exit 2; }
-done
-for tool in gcc python3 curl jq; do
-    command -v "$tool" >/dev/null || { echo "$tool is not installed" >&2; exit 2; }
-done
+# shellcheck source=scripts/lib/webhooks.sh
+. scripts/lib/webhooks.sh
+stage_webhooks "$bin"
 
-folder=$(mktemp -d)
-pids=()
-cleanup() {
-    exec 3>&- || true
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-    wait 2>/dev/null || true
-    rm -rf "$folder"
+wanted() { [[ ",$only," == *",$1,"* ]]; }
+say() { printf '%-11s %s\n' "$1" "$2"; }
+ticks() { awk '{ print $14 + $15 }' "/proc/$service_pid/stat"; }
+# memory FIELD…: MiB of the service now.
+memory() {
+    local field
+    for field in "$@"; do awk -v field="$field:" '$1 == field { printf "%d ", $2 / 1024 }' "/proc/$service_pid/status"; done
 }
-trap cleanup EXIT
-gcc -O2 scripts/support/event-writer.c -o "$folder/event-writer" -lrdkafka
-read -r -a ports < <(python3 -c '
-import socket
-held = [socket.socket() for _ in range(5)]
-for one in held: one.bind(("127.0.0.1", 0))
-print(*[one.getsockname()[1] for one in held])')
-mkdir -m 700 "$folder/log" "$folder/data"
-(umask 077 && python3 -c 'import secrets; print(secrets.token_hex(24), end="")' >"$folder/token")
-
-wait_for() {
-    local limit=$((SECONDS + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        [ "$SECONDS" -lt "$limit" ] || { echo "timed out: $*" >&2; tail -n 5 "$folder/service.txt" >&2; exit 2; }
-        sleep 0.2
-    done
-}
-rows() { python3 -c "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone()[0])" "$database" "$1"; }
-
-"$bin/event-log" serve --data-dir "$folder/log" --listen "127.0.0.1:${ports[0]}" --metrics-listen "127.0.0.1:${ports[1]}" \
-    >"$folder/event-log.txt" 2>&1 &
-pids+=($!)
-wait_for 20 curl -sf "http://127.0.0.1:${ports[1]}/health/ready"
-database=$folder/data/notification.db
-export WAYBILL_SERVICE=notification WAYBILL_INSTANCE=1 WAYBILL_RUN_DIR="$folder" WAYBILL_DATABASE="$database"
-export WAYBILL_HTTP_PORT="${ports[2]}" WAYBILL_OPERATOR_PORT="${ports[3]}" WAYBILL_PROBE_PORT="${ports[4]}"
-export WAYBILL_OPERATOR_TOKEN_FILE="$folder/token" KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:${ports[0]}"
-export WAYBILL_WEBHOOK_ALLOW_CIDRS=127.0.0.0/8 WAYBILL_NOTIFICATION_OPERATOR_URL="http://127.0.0.1:${ports[3]}"
-WAYBILL_TOKEN=$(cat "$folder/token")
-export WAYBILL_TOKEN
-"$bin/notification-service" >"$folder/service.txt" 2>&1 &
-service=$!
-pids+=("$service")
-wait_for 30 curl -sf "http://127.0.0.1:${ports[3]}/health/ready"
-
-mkfifo "$folder/in"
-python3 scripts/support/webhook-receiver.py --quiet <"$folder/in" >"$folder/out" &
-pids+=($!)
-exec 3>"$folder/in"
-wait_for 20 test -s "$folder/out"
-receiver=$(head -n 1 "$folder/out")
-subscribe() {
-    local path=$1 made
-    shift
-    made=$("$bin/waybill" webhook endpoint add "http://127.0.0.1:$receiver$path" --json "$@")
-    printf 'secret %s %s\n' "$path" "$(jq -r .secret <<<"$made")" >&3
-}
-# What the receiver saw since the last mark, as JSON.
+# mark: what the receiver saw since the last mark, as JSON.
 mark() {
     local lines
     lines=$(wc -l <"$folder/out")
@@ -98,53 +54,99 @@ mark() {
     wait_for 20 bash -c "[ \$(wc -l <'$folder/out') -gt $lines ]"
     tail -n 1 "$folder/out"
 }
-write() { "$folder/event-writer" "127.0.0.1:${ports[0]}" "$@"; }
-
-printf 'machine     %s × %s, load %s\n' "$(nproc)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" \
-    "$(cut -d' ' -f1-3 /proc/loadavg)"
-sleep 10
-awk '/^VmRSS|^RssAnon|^RssFile/ { part[$1] = int($2 / 1024) } END { printf "idle        %d MiB resident: %d MiB of its own, %d MiB mapped from files\n",
-    part["VmRSS:"], part["RssAnon:"], part["RssFile:"] }' "/proc/$service/status"
-
-for n in 0 1 2 3 4 5 6 7 8 9; do subscribe "/$n" --events order.completed --max-in-flight 32; done
-subscribe /single --events payment.captured
-ticks() { awk '{ print $14 + $15 }' "/proc/$service/stat"; }
-before=$(ticks)
-write orders waybill.order.completed.v1 load $((rate * seconds)) "$rate"
-delivered=$(rows "SELECT count(*) FROM webhook_deliveries WHERE state = 'delivered'")
-cpu=$(($(ticks) - before))
-printf 'offered     %s events/s for %s s to 10 endpoints: %s deliveries/s\n' "$rate" "$seconds" "$((rate * 10))"
-printf 'delivered   %s in that time, %s/s, durable, each with its attempt row; %s %% of one core\n' "$delivered" \
-    "$((delivered / seconds))" "$((cpu / seconds))"
-wait_for 120 bash -c "[ \"\$(python3 -c \"import sqlite3; print(sqlite3.connect('$database').execute(\\\"SELECT count(*) FROM webhook_deliveries WHERE state = 'delivered'\\\").fetchone()[0])\")\" = $((rate * seconds * 10)) ]"
-mark >"$folder/load.json"
-jq -r '"received    \(.verified) verified, \(.refused) refused; producer to receiver p50 \(.p50_ms) ms, p99 \(.p99_ms) ms"' "$folder/load.json"
-
-single() {
-    write payments waybill.payment.captured.v1 "$1" 500 25
-    sleep 2
-    mark | tee "$folder/$1.json" | jq -r --arg name "$2" '"\($name) p50 \(.p50_ms) ms, p99 \(.p99_ms) ms  (500 single events, 25/s, producer to receiver)"'
+restart() {
+    start_service
+    wait_for 60 service_is_ready
 }
-single alone 'alone      '
-if [ "$backlog" -gt 0 ]; then
+stop() {
+    kill "$service_pid"
+    wait "$service_pid" 2>/dev/null || true
+}
+# single NAME: 500 single events to an endpoint of their own, 25 a second; the times from producer to receiver.
+single() {
+    write_events payments waybill.payment.captured.v1 "$1" 500 25
+    sleep 1
+    mark | tee "$folder/$1.json" | jq -r '"p50 \(.p50_ms) ms, p99 \(.p99_ms) ms (500 single events, 25/s)"'
+}
+# compared NAME: beside the same without anything else to do.
+compared() {
+    say "$1" "$(single "$1")"
+    jq -rn --slurpfile a "$folder/alone.json" --slurpfile b "$folder/$1.json" \
+        '"            × \($b[0].p50_ms / $a[0].p50_ms * 100 | round / 100) at p50, × \($b[0].p99_ms / $a[0].p99_ms * 100 | round / 100) at p99, against the same alone"'
+}
+
+say machine "$(nproc) × $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), load $(cut -d' ' -f1-3 /proc/loadavg)"
+restart
+if wanted idle; then
+    sleep 8
+    before=$(ticks)
+    sleep 10
+    read -r resident own mapped < <(memory VmRSS RssAnon RssFile)
+    say idle "$resident MiB resident: $own MiB of its own, $mapped MiB mapped from files; $(awk -v t=$(($(ticks) - before)) 'BEGIN { print t / 10 }') % of one core"
+fi
+
+start_receiver --quiet
+subscribe /single --events payment.captured
+lost=0
+if wanted load; then
+    for n in 0 1 2 3 4 5 6 7 8 9; do subscribe "/$n" --events order.completed --max-in-flight 32; done
+    before=$(ticks)
+    write_events orders waybill.order.completed.v1 load $((rate * seconds)) "$rate"
+    delivered=$(rows "SELECT count(*) FROM webhook_deliveries WHERE state = 'delivered'")
+    cpu=$(($(ticks) - before))
+    say load "$rate events/s for $seconds s to 10 endpoints: $((rate * 10)) deliveries/s asked for"
+    say '' "$delivered in that time, $((delivered / seconds))/s, durable, each with its attempt row; $((cpu / seconds)) % of one core"
+    wait_for 120 rows_are $((rate * seconds * 10)) "SELECT count(*) FROM webhook_deliveries WHERE state = 'delivered'"
+    mark >"$folder/load.json"
+    say '' "$(jq -r '"\(.verified) verified, \(.refused) refused; producer to receiver p50 \(.p50_ms) ms, p99 \(.p99_ms) ms"' "$folder/load.json")"
+    attempts=$(rows "SELECT count(*) FROM webhook_attempts")
+    [ "$(jq .refused "$folder/load.json")" = 0 ] && [ "$attempts" -ge "$(jq .verified "$folder/load.json")" ] || lost=1
+fi
+if wanted latency; then
+    write_events payments waybill.payment.captured.v1 steady 2000 200
+    sleep 1
+    say latency "$(mark | jq -r '"p50 \(.p50_ms) ms, p99 \(.p99_ms) ms at 200 events/s, producer to receiver"')"
+fi
+if wanted backlog || wanted history; then say alone "$(single alone)"; fi
+if wanted backlog; then
     # Half behind a Retry-After, half behind an open breaker: endpoints that are enabled, due, and kept back.
     subscribe /held --events stock.released
     subscribe /dead --events stock.released
-    write inventory waybill.stock.released.v1 backlog $((backlog / 2)) 0
-    wait_for 600 bash -c "[ \"\$(python3 -c \"import sqlite3; print(sqlite3.connect('$database').execute(\\\"SELECT count(*) FROM webhook_deliveries WHERE type LIKE '%released%'\\\").fetchone()[0])\")\" -ge $((backlog / 2 * 2)) ]"
+    write_events inventory waybill.stock.released.v1 backlog 50000 0
+    wait_for 120 rows_are 100000 "SELECT count(*) FROM webhook_deliveries WHERE type LIKE '%released%'"
     sleep 2
-    printf 'backlog     %s deliveries wait\n' "$(rows "SELECT count(*) FROM webhook_deliveries WHERE state = 'pending'")"
-    single crowded 'with backlog'
-    jq -rn --slurpfile a "$folder/alone.json" --slurpfile b "$folder/crowded.json" \
-        '"ratio       p50 × \($b[0].p50_ms / $a[0].p50_ms * 100 | round / 100), p99 × \($b[0].p99_ms / $a[0].p99_ms * 100 | round / 100)"'
+    say waiting "$(rows "SELECT count(*) FROM webhook_deliveries WHERE state = 'pending'") deliveries"
+    compared backlog
+    # Taken out of the way of what follows.
+    for id in $("$bin/waybill" webhook endpoint list --json | jq -r 'select(.url | test("/held|/dead")) | .id'); do
+        "$bin/waybill" webhook endpoint remove "$id" >/dev/null
+    done
 fi
-awk '/^VmRSS|^RssAnon/ { part[$1] = int($2 / 1024) } END { printf "at the end  %d MiB resident, %d MiB of its own\n", part["VmRSS:"], part["RssAnon:"] }' \
-    "/proc/$service/status"
-python3 - "$database" "$folder/load.json" <<'P'
-import json, sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-one = lambda sql: db.execute(sql).fetchone()[0]
-load = json.load(open(sys.argv[2]))
-rows = one("SELECT count(*) FROM webhook_attempts WHERE delivery_seq IN (SELECT seq FROM webhook_deliveries WHERE type LIKE '%completed%')")
-sys.exit(0 if load["refused"] == 0 and rows >= load["verified"] else "lost or refused: see above")
-P
+if wanted history; then
+    stop
+    python3 scripts/support/webhook-history.py "$database" "$history"
+    restart
+    say history "$(rows 'SELECT count(*) FROM webhook_deliveries') deliveries, $(rows 'SELECT count(*) FROM webhook_attempts') attempts in the tables"
+    compared history
+    # The newest, all of an endpoint, what was given up, one delivery with its attempts.
+    listed() { curl -sf -o /dev/null -w '%{time_total}' -H "authorization: Bearer $WAYBILL_TOKEN" "$WAYBILL_NOTIFICATION_OPERATOR_URL/operator/webhooks/$1"; }
+    endpoint=$("$bin/waybill" webhook endpoint list --json | jq -r .id | head -n 1)
+    for query in 'deliveries?limit=100' "deliveries?limit=100&endpoint=$endpoint" 'deliveries?limit=100&state=exhausted' \
+        "deliveries?limit=100&webhookId=history-7" 'deliveries/history-7-0'; do
+        listed "$query" >/dev/null
+        say '' "$(awk -v t="$(listed "$query")" 'BEGIN { printf "%6.1f ms", t * 1000 }')  GET …/${query/$endpoint/ID}"
+    done
+fi
+if wanted burst; then
+    stop
+    subscribe_burst() { subscribe /burst --events stock.committed --max-in-flight 32; }
+    restart
+    subscribe_burst
+    sleep 8
+    read -r before < <(memory RssAnon)
+    write_events inventory waybill.stock.committed.v1 burst 50000 0
+    wait_for 120 rows_are 50000 "SELECT count(*) FROM webhook_deliveries WHERE type LIKE '%committed%' AND state = 'delivered'"
+    read -r resident own peak < <(memory VmRSS RssAnon VmHWM)
+    say burst "50,000 events at once: $before MiB of its own before, $own after; $resident MiB resident, $peak at most"
+fi
+[ "$lost" = 0 ] || { echo 'lost or refused: see above' >&2; exit 1; }

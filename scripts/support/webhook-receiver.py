@@ -13,6 +13,7 @@ of all, at random. Addresses that begin with /held are answered with 429 and Ret
 import argparse
 import asyncio
 import datetime
+import hashlib
 import importlib.util
 import json
 import pathlib
@@ -61,7 +62,8 @@ class Receiver:
                 self.delays.append(time.time() * 1000 - sent / 1000)
         if self.log and not self.options.quiet:
             line = {"path": path, "id": webhook_id, "type": event.get("type"), "subject": event.get("subject"),
-                    "sequence": event.get("sequence"), "status": status, "attempt": attempt, "refused": reason,
+                    "sequence": event.get("sequence"), "status": status, "attempt": attempt, "refused": reason, "event": event,
+                    "digest": hashlib.sha256(body).hexdigest(),
                     "at": datetime.datetime.now(datetime.timezone.utc).isoformat()}
             self.log.write(json.dumps(line) + "\n")
         return status
