@@ -171,7 +171,7 @@ let serviceTargets: [Target] = [
     core("Order", "order"),
     core("Payment", "payment"),
     core("Inventory", "inventory"),
-    core("Notification", "notification"),
+    core("Notification", "notification", ["StrictJSON"]),
     core("Analytics", "analytics"),
     service("Order", "order", ["Kafka", "Failpoints", crypto]),
     service("Payment", "payment", ["Kafka", "Failpoints", "Webhooks", crypto]),
@@ -221,7 +221,7 @@ let serviceTargets: [Target] = [
         name: "waybill",
         dependencies: [
             "WaybillSimulation", "Verification", "Doctor", "Commerce", "Messaging", "StrictJSON", "HTTPKit", "Kafka",
-            "Webhooks",
+            "Webhooks", nioCore,
             "Telemetry",
             hummingbird, httpTypes, lifecycle, unixSignals, argumentParser, histogram,
             logging,
@@ -282,9 +282,9 @@ let testTargets: [Target] = [
     tests(
         "Webhooks",
         [
-            "Webhooks", "Messaging", "StrictJSON", "DurableStore", "KitTestSupport", grdb, crypto, nioCore, nioPosix,
-            nioHTTP1,
-            nioSSL,
+            "Webhooks", "Messaging", "StrictJSON", "DurableStore", "KitTestSupport", "CCompression", grdb, crypto,
+            nioCore,
+            nioPosix, nioHTTP1, nioSSL,
         ]
     ),
     tests("Supervision", ["Supervision", "waybill-supervisor"]),

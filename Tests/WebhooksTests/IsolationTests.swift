@@ -89,23 +89,13 @@ struct LiveBench: Sendable {
 
 @Suite("One bad subscriber slows no other", .serialized)
 struct IsolationTests {
-    /// Times from the publishing to the arrival of single events at a healthy endpoint.
-    private func latencies(
-        _ bench: LiveBench,
-        _ arrivals: Arrivals,
-        prefix: String,
-        count: Int
-    ) async throws -> [Duration] {
-        var times: [Duration] = []
-        for index in 0..<count {
-            let id = "\(prefix)\(index)"
-            let start = ContinuousClock.now
-            try await bench.publish([id], type: "healthy.event")
-            let arrived = await eventually(within: .seconds(20)) { arrivals.time(of: id) != nil }
-            #expect(arrived)
-            times.append((arrivals.time(of: id) ?? .now) - start)
-        }
-        return times.sorted()
+    /// Time from the publishing of one event to its arrival at a healthy endpoint.
+    private func latency(_ bench: LiveBench, _ arrivals: Arrivals, _ id: String) async throws -> Duration {
+        let start = ContinuousClock.now
+        try await bench.publish([id], type: "healthy.event")
+        let arrived = await eventually(within: .seconds(20)) { arrivals.time(of: id) != nil }
+        #expect(arrived)
+        return (arrivals.time(of: id) ?? .now) - start
     }
 
     final class Arrivals: Sendable {
@@ -114,7 +104,9 @@ struct IsolationTests {
         func time(of id: String) -> ContinuousClock.Instant? { times.withLock { $0[id] } }
     }
 
-    @Test(.timeLimit(.minutes(3)))
+    /// Two senders side by side, one with all the bad endpoints and one without any. Each is given its events in turn, so that
+    /// whatever else the machine does meets both; what is left between them is what the bad endpoints do to the good one.
+    @Test(.timeLimit(.minutes(5)))
     func fiftyHangingTenDrippingTenFailingAndOneHealthy() async throws {
         let hanging = try await HostileServer { _, _ in .silence }
         let dripping = try await HostileServer { _, _ in
@@ -126,26 +118,36 @@ struct IsolationTests {
             arrivals.note(request.header("webhook-id") ?? "")
             return .bytes(HostileServer.ok)
         }
-        let bench = try await LiveBench()
-        _ = try await bench.endpoint(healthy.url, types: ["healthy.*"])
-        let alone = try await latencies(bench, arrivals, prefix: "alone", count: 100)
-        for index in 0..<50 { _ = try await bench.endpoint("\(hanging.url)/\(index)", types: ["bad.*"]) }
-        for index in 0..<10 { _ = try await bench.endpoint("\(dripping.url)/\(index)", types: ["bad.*"]) }
-        for index in 0..<10 { _ = try await bench.endpoint("\(failing.url)/\(index)", types: ["bad.*"]) }
-        try await bench.publish((0..<20).map { "bad\($0)" }, type: "bad.event")
-        // All of them are busy: 8 requests on each of the 60 that do not answer.
-        let isCrowded = await eventually { bench.dispatcher.inFlight.values.reduce(0, +) >= 480 }
-        #expect(isCrowded)
-        #expect(bench.dispatcher.inFlight.values.allSatisfy { $0 <= 8 })
-        // The machine that runs the tests has others to serve: one quiet round of three is enough.
-        var isUnharmed = false
-        for round in 0..<3 where !isUnharmed {
-            let crowded = try await latencies(bench, arrivals, prefix: "crowded\(round)-", count: 100)
-            print("isolation: p50 \(alone[49]) -> \(crowded[49]), p98 \(alone[97]) -> \(crowded[97])")
-            isUnharmed = crowded[97] <= alone[97] + .milliseconds(50)
+        let (alone, crowded) = (try await LiveBench(), try await LiveBench())
+        for bench in [alone, crowded] { _ = try await bench.endpoint(healthy.url, types: ["healthy.*"]) }
+        // Without breakers, which would soon leave the worst of them alone.
+        @Sendable func stubborn(_ settings: inout EndpointSettings) {
+            settings.breakerThreshold = 0
+            settings.timeoutMilliseconds = 30_000
         }
-        #expect(isUnharmed)
-        await bench.stop()
+        for index in 0..<50 { _ = try await crowded.endpoint("\(hanging.url)/\(index)", types: ["bad.*"], stubborn) }
+        for index in 0..<10 { _ = try await crowded.endpoint("\(dripping.url)/\(index)", types: ["bad.*"], stubborn) }
+        for index in 0..<10 { _ = try await crowded.endpoint("\(failing.url)/\(index)", types: ["bad.*"]) }
+        try await crowded.publish((0..<80).map { "bad\($0)" }, type: "bad.event")
+        // All of them are busy: 8 requests on each of the 60 that do not answer.
+        let isCrowded = await eventually { crowded.dispatcher.inFlight.values.reduce(0, +) >= 480 }
+        #expect(isCrowded)
+        #expect(crowded.dispatcher.inFlight.values.allSatisfy { $0 <= 8 })
+        var rises: [Duration] = []
+        for round in 0..<5 {
+            var times: (alone: [Duration], crowded: [Duration]) = ([], [])
+            for index in 0..<100 {
+                times.alone.append(try await latency(alone, arrivals, "alone\(round)-\(index)"))
+                times.crowded.append(try await latency(crowded, arrivals, "crowded\(round)-\(index)"))
+            }
+            rises.append(times.crowded.sorted()[98] - times.alone.sorted()[98])
+        }
+        // The bad ones still hang: the rounds were measured beside them.
+        #expect(crowded.dispatcher.inFlight.values.reduce(0, +) >= 240)
+        rises.sort()
+        print("isolation: the 99th of 100 rises by \(rises)")
+        #expect(rises[2] <= .milliseconds(50), "\(rises)")
+        for bench in [alone, crowded] { await bench.stop() }
         for server in [hanging, dripping, failing, healthy] { await server.close() }
     }
 

@@ -192,6 +192,83 @@ struct SenderTests {
         #expect(try await bench.deliveries().first?.state == .delivered)
     }
 
+    @Test func anEndpointThatIsEnabledAgainHasTheWholePeriodAgain() async throws {
+        var options = exact
+        options.schedule =
+            RetrySchedule(delays: [Int64](repeating: 12 * 3_600_000, count: 40), jitterPercent: 0) ?? .standard
+        let bench = try Bench(options: options) { _, _ in .failed(.refused, detail: "") }
+        let (endpoint, _) = try await bench.endpoint()
+        _ = try await bench.publish("evt_1")
+        for _ in 0..<2 {
+            var halfDays = 0
+            while try await bench.queries.endpoint(endpoint.id)?.state == .enabled, halfDays < 30 {
+                try await bench.dispatcher.performDue()
+                bench.clock.advance(by: .seconds(12 * 3600))
+                halfDays += 1
+            }
+            #expect(halfDays == 11)
+            try await bench.act(.enable, endpoint.id)
+            let enabled = try #require(try await bench.queries.endpoint(endpoint.id))
+            #expect(enabled.breaker == Breaker() && enabled.failingSince == nil && enabled.holdUntil == nil)
+        }
+    }
+
+    @Test func disablingStopsTheRetriesAndEnablingGoesOnWithWhatIsLeftOfThem() async throws {
+        let bench = try Bench(options: exact) { _, _ in status(500) }
+        let (endpoint, _) = try await bench.endpoint { $0.schedule = [1000, 1000, 1000] }
+        _ = try await bench.publish("evt_1")
+        try await bench.dispatcher.performDue()
+        try await bench.act(.disable(.manual), endpoint.id)
+        bench.clock.advance(by: .seconds(60))
+        try await bench.dispatcher.performDue()
+        #expect(bench.sender.requests.count == 1)
+        #expect(try await bench.deliveries().first?.state == .pending)
+        try await bench.act(.enable, endpoint.id)
+        for _ in 0..<5 {
+            try await bench.dispatcher.performDue()
+            bench.clock.advance(by: .seconds(1))
+        }
+        let delivery = try #require(try await bench.deliveries().first)
+        #expect(delivery.state == .exhausted && delivery.attempts == 4 && bench.sender.requests.count == 4)
+    }
+
+    @Test func anOpenBreakerOutlivesItsProcessAndAPersonMayCloseIt() async throws {
+        var options = exact
+        options.breaker.threshold = 4
+        let bench = try Bench(options: options) { _, _ in status(500) }
+        let (endpoint, _) = try await bench.endpoint { $0.schedule = [0, 0, 0, 0, 0, 0] }
+        _ = try await bench.publish("evt_1")
+        for _ in 0..<6 { try await bench.dispatcher.performDue() }
+        #expect(bench.sender.requests.count == 4)
+        let next = WebhookDispatcher(store: bench.store, sender: bench.sender, options: options, clock: bench.clock)
+        try await next.recover()
+        try await next.performDue()
+        #expect(bench.sender.requests.count == 4)
+        let open = try #require(try await bench.queries.endpoint(endpoint.id)?.breaker)
+        #expect(
+            open.openUntil == bench.clock.now().advanced(by: .seconds(60)) && open.name(at: bench.clock.now()) == "open"
+        )
+        let administration = bench.administration
+        _ = try await bench.store.write { tx in try administration.resetBreaker(endpoint.id, actor: "test", in: tx) }
+        try await next.performDue()
+        #expect(bench.sender.requests.count == 5)
+    }
+
+    @Test func newEventsAndRetriesTakeTurns() async throws {
+        let bench = try Bench(options: exact) { _, _ in status(500) }
+        _ = try await bench.endpoint { $0.schedule = [1000] }
+        for index in 0..<16 { _ = try await bench.publish("old_\(index)") }
+        for _ in 0..<2 { try await bench.dispatcher.performDue() }
+        bench.clock.advance(by: .seconds(5))
+        for index in 0..<16 { _ = try await bench.publish("new_\(index)") }
+        bench.sender.set { _, _ in status(200) }
+        try await bench.dispatcher.performDue()
+        let ids = bench.sender.requests.dropFirst(16).compactMap { request in
+            request.headers.first { $0.name == "webhook-id" }?.value
+        }
+        #expect(ids == (0..<4).flatMap { ["new_\($0)", "old_\($0)"] })
+    }
+
     @Test func onlyTheStuckSubjectWaits() async throws {
         let bench = try Bench(options: exact) { request, _ in
             String(decoding: request.body, as: UTF8.self).contains(#""subject":"bad""#) ? status(500) : status(200)

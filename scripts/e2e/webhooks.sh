@@ -63,18 +63,44 @@ waybill webhook delivery resend "$delivery" >/dev/null
 resent() { [ "$(waybill webhook delivery show "$delivery" --json | jq '[.attemptLog[] | select(.trigger == "manual" and .state == "succeeded")] | length')" = 1 ]; }
 until_true 30 resent || fail 'the resend did not arrive'
 
+say 'a trigger reaches a listener, which passes it on as it came; what is wrong for its type is refused'
+waybill webhook listen --events payment.captured --forward-to "http://127.0.0.1:$port/forwarded" --print-secret --count 1 \
+    >"$folder/listened" 2>"$folder/listen" &
+listener=$!
+until_true 30 grep -q '^Listening' "$folder/listen" || fail 'the listener did not start'
+printf 'secret /forwarded %s\n' "$(sed -n 's/^secret //p' "$folder/listen")" >&3
+if waybill webhook trigger payment.captured --override amount.minorUnits=much >/dev/null 2>&1; then fail 'a wrong amount was sent'; fi
+waybill webhook trigger payment.captured --override amount.minorUnits=7 >/dev/null
+wait "$listener" || fail 'the listener ended badly'
+grep -q 'verified, passed on' "$folder/listened" || fail 'nothing was passed on'
+
+say 'what was sent fits what is published'
+mkdir "$folder/types"
+for type in $(jq -r 'select(.event) | .type' "$folder/seen.jsonl" | sort -u); do
+    curl -sf "$WAYBILL_NOTIFICATION_URL/v1/webhook-event-types/$type" >"$folder/types/$type" || fail "$type is not published"
+done
+
 say 'the rows say the same as the subscriber saw'
 waybill webhook endpoint secret ordered | head -n 1 | cut -d' ' -f1 >"$folder/secret"
 exec 3>&-
 wait
 cat "$folder/out"
-python3 - "$folder" "$ordered" "$WAYBILL_RUN_DIR/data/notification/notification.db" <<'P'
+python3 - "$folder" "$ordered" "$WAYBILL_RUN_DIR/data/notification/notification.db" "$root/scripts/support" <<'P'
 import collections, json, sqlite3, sys
-folder, ordered, path = sys.argv[1:]
+folder, ordered, path = sys.argv[1:4]
 orders = open(folder + "/orders").read().split()
 seen = [json.loads(line) for line in open(folder + "/seen.jsonl")]
 refused = [row for row in seen if row["refused"]]
 assert not refused, f"signatures refused: {refused[:3]}"
+sys.path.insert(0, sys.argv[4])
+import json_schema
+for row in seen:
+    # Thin payloads have the subject's id for data.
+    if row["path"] == "/thin": continue
+    schema = json.load(open(f"{folder}/types/{row['type']}"))["schema"]
+    assert not (faults := json_schema.faults(schema, row["event"])), f"{row['type']}: {faults}"
+forwarded = [row for row in seen if row["path"] == "/forwarded"]
+assert [row["event"]["data"]["amount"]["minorUnits"] for row in forwarded] == [7], forwarded
 accepted = collections.defaultdict(list)
 for row in seen:
     if row["path"] == "/ordered" and row["status"] == 204: accepted[row["subject"]].append(row)

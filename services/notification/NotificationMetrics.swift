@@ -36,13 +36,7 @@ final class NotificationMetrics: WebhookObserver {
     }
 
     func attempted(_ observation: AttemptObservation) {
-        registry.counter(
-            "webhook_attempts_total",
-            help: "Attempts by endpoint, outcome and status or fault.",
-            labels: [
-                ("endpoint", observation.endpointID), ("outcome", observation.outcome), ("code", observation.code),
-            ]
-        ).increment()
+        attempts(observation.endpointID, observation.outcome, observation.code).increment()
         duration.observe(observation.duration)
         if let time = observation.latency { latency.observe(time) }
         if observation.deadLettered { deadLettered.increment() }
@@ -78,6 +72,18 @@ final class NotificationMetrics: WebhookObserver {
                 metadata: ["endpoint": "\(observation.endpointID)", "delivery": "\(observation.deliveryID)"]
             )
         }
+    }
+
+    func interrupted(_ endpointID: String, count: Int) {
+        attempts(endpointID, "interrupted", AttemptFault.interrupted.rawValue).increment(by: count)
+    }
+
+    private func attempts(_ endpoint: String, _ outcome: String, _ code: String) -> PrometheusCounter {
+        registry.counter(
+            "webhook_attempts_total",
+            help: "Attempts by endpoint, outcome and status or fault.",
+            labels: [("endpoint", endpoint), ("outcome", outcome), ("code", code)]
+        )
     }
 
     func storeFailed(_ failure: Failure) {

@@ -27,6 +27,8 @@ import Webhooks
 public struct NotificationService: HostedService {
     public static let name = "notification"
     public static var migrations: DatabaseMigrator { NotificationSchema.migrations }
+    /// Rows are written and looked at again within moments; what is older serves nobody but people.
+    public static var storeCacheBytes: Int { 8 << 20 }
 
     /// `source` of the sender's own events, and of tests.
     static let source = "/waybill/notification"
@@ -144,7 +146,11 @@ public struct NotificationService: HostedService {
             ClosureService("webhooks") { try await dispatcher.run() },
             ClosureService("memory") { try await Self.giveStartupTextBack() },
         ]
-        parts.publicRoutes = { ConsentRoutes(handshakes: handshakes).add(to: $0) }
+        parts.publicRoutes = { router in
+            ConsentRoutes(handshakes: handshakes).add(to: router)
+            EventTypeRoutes().add(to: router)
+        }
+        parts.operatorPages = { ConsolePage.add(to: $0) }
         parts.letterReturns = ["http": DeliveryReturn(administration: routes.administration)]
         parts.operatorRoutes = { routes.add(to: $0) }
         return parts

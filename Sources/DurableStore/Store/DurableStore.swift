@@ -215,7 +215,7 @@ public final class DurableStore: Sendable {
             // A checkpoint each 16 MiB of log: fewer than SQLite's default of 4 MiB, still a small file.
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 4096")
             try db.execute(sql: "PRAGMA journal_size_limit = 67108864")
-            try db.execute(sql: "PRAGMA cache_size = -65536")
+            try db.execute(sql: "PRAGMA cache_size = -\(max(1, configuration.writerCacheBytes >> 10))")
         }
         guard let path = configuration.path else { return try DatabaseQueue(configuration: grdb) }
         // SQLite gives its log and shared-memory files the mode of the database file.

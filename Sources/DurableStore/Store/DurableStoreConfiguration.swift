@@ -12,6 +12,8 @@ public struct DurableStoreConfiguration: Sendable {
     public var busyTimeoutMilliseconds: Int
     /// The most rows, per transport, that a commit hands to the relay in memory; beyond it the relay reads the table.
     public var maximumHandover: Int
+    /// Bytes of the file that the writer keeps in memory; the system's own cache holds the rest.
+    public var writerCacheBytes: Int = 64 << 20
     /// Called at each step of a group commit, on the writer's thread. For crash tests: to throw is to fail there as the
     /// disk would (the store then refuses further writes), to kill the process is to crash there.
     public var onStep: (@Sendable (StoreStep) throws -> Void)?

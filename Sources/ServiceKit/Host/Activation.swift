@@ -35,10 +35,9 @@ struct Activation<Hosted: HostedService>: Service {
         defer { lock.release() }
         Failpoints.reach("takeover.before-open")
         readiness.notReady("database", "opening")
-        let store = try DurableStore(
-            DurableStoreConfiguration(path: configuration.databasePath),
-            migrations: Hosted.migrations
-        )
+        var place = DurableStoreConfiguration(path: configuration.databasePath)
+        place.writerCacheBytes = Hosted.storeCacheBytes
+        let store = try DurableStore(place, migrations: Hosted.migrations)
         let epoch = try await store.beginEpoch()
         Failpoints.reach("takeover.after-epoch")
         role.set(Int64(1))
@@ -124,6 +123,7 @@ struct Activation<Hosted: HostedService>: Service {
         parts.publicRoutes(publicRouter)
         let operatorRouter = Router(context: APIContext.self)
         operatorRouter.addHealthRoutes(board: readiness, registry: metrics)
+        parts.operatorPages(operatorRouter)
         operatorRouter.add(
             middleware: OperatorTokenMiddleware(token: try OperatorToken(file: configuration.operatorTokenFile))
         )

@@ -50,8 +50,13 @@ struct EventSubscriptionService: Service {
                 offset: next[partition].map { .at($0) } ?? .beginning
             )
         }
+        var configuration = KafkaConsumerConfiguration(client: client, groupID: subscription.handler.consumer)
+        // Some batches ahead of the handler. A reader that is far behind gains nothing from more, and holds it for good.
+        configuration.maxQueuedBytes = 8 << 20
+        configuration.maxQueuedMessagesPerPartition = 10_000
+        configuration.fetchMaxBytes = 1 << 20
         let consumer = try KafkaConsumer(
-            configuration: KafkaConsumerConfiguration(client: client, groupID: subscription.handler.consumer),
+            configuration: configuration,
             logger: logger,
             observer: observer
         )

@@ -17,12 +17,19 @@ public protocol HostedService: Sendable {
     /// The service's tables.
     static var migrations: DatabaseMigrator { get }
 
+    /// Bytes of the database that the writer keeps in memory.
+    static var storeCacheBytes: Int { get }
+
     /// Reads and checks the service's own configuration. Nothing is started yet.
     /// - Throws: ``ConfigurationFault`` when the service cannot run with it.
     init(configuration: ServiceConfiguration) throws
 
     /// Assembles the parts. Called once, in the active instance only, with an open store.
     func activate(_ context: ServiceContext) async throws -> ServiceParts
+}
+
+extension HostedService {
+    public static var storeCacheBytes: Int { 64 << 20 }
 }
 
 /// What the host hands to a service.
@@ -79,6 +86,8 @@ public struct ServiceParts: Sendable {
     public var publicRoutes: @Sendable (Router<APIContext>) -> Void = { _ in }
     /// Adds the routes of the operator listener. They are behind the operator token.
     public var operatorRoutes: @Sendable (Router<APIContext>) -> Void = { _ in }
+    /// Adds routes of the operator listener that need no token: pages which hold no data of their own.
+    public var operatorPages: @Sendable (Router<APIContext>) -> Void = { _ in }
 
     /// Makes an empty service; set what it has.
     public init() {}

@@ -222,11 +222,21 @@ public struct WebhookAdministration: Sendable {
             orderingKey: nil,
             state: .pending,
             trigger: .test,
+            form: endpoint.settings.form,
             at: tx.now
         )
         tx.afterCommit(wake)
         guard let seq, let delivery = try table.find(seq: seq) else { throw Fault.unknown }
         return delivery
+    }
+
+    /// Sends an example event to every enabled endpoint that would get it if it were real, as ``test(_:_:in:)`` does.
+    /// - Returns: the deliveries, by the endpoints' age.
+    public func test(_ event: WebhookEvent, in tx: Transaction) throws -> [Delivery] {
+        try EndpointTable(db: tx.db).list(limit: Self.maximumEndpoints).filter { endpoint in
+            endpoint.state == .enabled
+                && endpoint.settings.wants(event.type, channels: event.channels) { event.document(isTest: true) }
+        }.map { try test($0.id, event, in: tx) }
     }
 
     // MARK: Deliveries

@@ -58,34 +58,47 @@ public struct WebhookQueries: Sendable {
     /// Deliveries, the newest first. Stable while new ones come: the seq of the last is the next page's `before`.
     public func deliveries(_ filter: Filter, limit: Int) async throws -> [Delivery] {
         try await store.read { db in
-            var parts = ["1"]
-            var arguments = StatementArguments()
-            func require(_ part: String, _ value: (any DatabaseValueConvertible)?) {
-                guard let value else { return }
-                parts.append(part)
-                arguments += [value]
-            }
-            require("d.endpoint_id = ?", filter.endpointID)
-            require("d.state = ?", filter.state?.rawValue)
-            require("d.message_id = ?", filter.messageID)
-            require("d.type = ?", filter.type)
-            require("d.message_id IN (SELECT id FROM webhook_messages WHERE subject = ?)", filter.subject)
-            require("d.last_status = ?", filter.status)
-            require("d.last_status / 100 = ?", filter.statusClass)
-            require("d.last_code = ?", filter.code)
-            require("d.created_at >= ?", filter.since?.millisecondsSinceEpoch)
-            require("d.created_at < ?", filter.until?.millisecondsSinceEpoch)
-            require("d.seq < ?", filter.before)
-            return try Row.fetchAll(
-                db.cachedStatement(
-                    sql: """
-                        SELECT \(DeliveryTable.columns) FROM webhook_deliveries d WHERE \(parts.joined(separator: " AND "))
-                        ORDER BY d.seq DESC LIMIT ?
-                        """
-                ),
-                arguments: arguments + [limit]
-            ).map(DeliveryTable.delivery)
+            let (sql, arguments) = Self.select(filter, limit: limit)
+            return try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map(DeliveryTable.delivery)
         }
+    }
+
+    /// The statement behind ``deliveries(_:limit:)``. What went wrong is rare among what went well and has indexes of its own, which
+    /// serve unless something narrower is asked for.
+    static func select(_ filter: Filter, limit: Int) -> (sql: String, arguments: StatementArguments) {
+        var parts = ["1"]
+        var arguments = StatementArguments()
+        func require(_ part: String, _ value: (any DatabaseValueConvertible)?) {
+            guard let value else { return }
+            parts.append(part)
+            arguments += [value]
+        }
+        require("d.endpoint_id = ?", filter.endpointID)
+        require("d.state = ?", filter.state?.rawValue)
+        var index = ""
+        if filter.endpointID == nil, filter.messageID == nil, filter.subject == nil {
+            if [.exhausted, .parked, .cancelled].contains(filter.state) {
+                parts.append("d.reason IS NOT NULL")
+                index = "INDEXED BY webhook_deliveries_ended"
+            } else if let statusClass = filter.statusClass, statusClass != 2 {
+                parts.append("d.first_failed_at IS NOT NULL")
+                index = "INDEXED BY webhook_deliveries_failed"
+            }
+        }
+        require("d.message_id = ?", filter.messageID)
+        require("d.type = ?", filter.type)
+        require("d.message_id IN (SELECT id FROM webhook_messages WHERE subject = ?)", filter.subject)
+        require("d.last_status = ?", filter.status)
+        require("d.last_status / 100 = ?", filter.statusClass)
+        require("d.last_code = ?", filter.code)
+        require("d.created_at >= ?", filter.since?.millisecondsSinceEpoch)
+        require("d.created_at < ?", filter.until?.millisecondsSinceEpoch)
+        require("d.seq < ?", filter.before)
+        let sql = """
+            SELECT \(DeliveryTable.columns) FROM webhook_deliveries d \(index)
+            WHERE \(parts.joined(separator: " AND ")) ORDER BY d.seq DESC LIMIT ?
+            """
+        return (sql, arguments + [limit])
     }
 
     /// A delivery with its event and its attempts, the newest first; at most 200 of them.

@@ -103,23 +103,20 @@ public struct WebhookRecoveries: Sendable {
 
     /// Ends a recovery; what it began goes on.
     public func cancel(_ id: String) async throws -> WebhookRecovery {
-        try await store.write { tx in
-            try tx.db.cachedStatement(
-                sql:
-                    "UPDATE webhook_recoveries SET state = 'cancelled', updated_at = ? WHERE id = ? AND state = 'running'"
-            ).execute(arguments: [tx.now.millisecondsSinceEpoch, id])
-            guard let job = try Self.list(id: id, in: tx.db).first else { throw WebhookAdministration.Fault.unknown }
-            return job
-        }
+        try await move(id, from: "running", to: "cancelled")
     }
 
     /// Lets a recovery that was cancelled go on where it stopped.
     public func resume(_ id: String) async throws -> WebhookRecovery {
+        try await move(id, from: "cancelled", to: "running")
+    }
+
+    /// In another state nothing happens.
+    private func move(_ id: String, from state: String, to next: String) async throws -> WebhookRecovery {
         try await store.write { tx in
             try tx.db.cachedStatement(
-                sql:
-                    "UPDATE webhook_recoveries SET state = 'running', updated_at = ? WHERE id = ? AND state = 'cancelled'"
-            ).execute(arguments: [tx.now.millisecondsSinceEpoch, id])
+                sql: "UPDATE webhook_recoveries SET state = ?, updated_at = ? WHERE id = ? AND state = ?"
+            ).execute(arguments: [next, tx.now.millisecondsSinceEpoch, id, state])
             guard let job = try Self.list(id: id, in: tx.db).first else { throw WebhookAdministration.Fault.unknown }
             return job
         }
@@ -318,7 +315,7 @@ public struct WebhookRecoveries: Sendable {
                     orderingKey: endpoint.settings.ordering == .key ? row[2] : nil,
                     state: .pending,
                     trigger: .recovery,
-                    isThin: endpoint.settings.payload == .thin,
+                    form: endpoint.settings.form,
                     at: tx.now
                 )
             }

@@ -61,8 +61,8 @@ public struct Delivery: Sendable, Identifiable {
     public let firstFailedAt: Timestamp?
     /// When it ended.
     public let completedAt: Timestamp?
-    /// Whether only the subject's id is sent, not the event's data.
-    public let isThin: Bool
+    /// In which form every attempt carries the event.
+    public let form: DeliveryForm
     let resume: (state: State, at: Timestamp?)?
 }
 
@@ -121,9 +121,4 @@ public struct StoredWebhook: Sendable, Identifiable {
     let traceparent: String?
     let dataref: String?
     let createdAt: Timestamp
-
-    /// The bytes that every attempt of a delivery sends.
-    public func sentBody(isThin: Bool) -> [UInt8] {
-        isThin && !body.isEmpty ? WebhookEvent.thin(body, subject: subject, dataref: dataref) : body
-    }
 }

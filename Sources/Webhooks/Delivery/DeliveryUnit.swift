@@ -7,8 +7,8 @@ struct PreparedAttempt: Sendable {
     let attemptID: String
     let delivery: Delivery
     let message: StoredWebhook
-    /// What is sent: the whole event or its thin form.
-    let body: [UInt8]
+    /// What is sent: the event in the delivery's form.
+    let content: WebhookContent
     let endpoint: WebhookEndpoint
     let secrets: [WebhookSecret]
     let startedAt: Timestamp
@@ -51,7 +51,7 @@ struct DeliveryUnit: Sendable {
             attemptID: tx.newID(),
             delivery: delivery,
             message: message,
-            body: message.sentBody(isThin: delivery.isThin),
+            content: message.content(as: delivery.form),
             endpoint: endpoint,
             secrets: try endpoints.secrets(of: endpoint.id, at: tx.now).map(\.secret),
             startedAt: tx.now
@@ -82,14 +82,14 @@ struct DeliveryUnit: Sendable {
         headers.append(
             (
                 "webhook-signature",
-                signer.signatures(id: attempt.message.id, timestamp: seconds, body: attempt.body)
+                signer.signatures(id: attempt.message.id, timestamp: seconds, body: attempt.content.body)
             )
         )
         headers += settings.headers.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         return WebhookRequest(
             url: try WebhookURL(settings.url),
             headers: headers,
-            body: attempt.body
+            body: attempt.content.body
                 + (Sabotage.isOn("webhook-body-changes") ? Array("\(attempt.delivery.attempts)".utf8) : []),
             timeout: .milliseconds(settings.timeoutMilliseconds)
         )
@@ -126,7 +126,7 @@ struct DeliveryUnit: Sendable {
             try WebhookDeadLetters(db: tx.db).hold(
                 delivery,
                 message: attempt.message,
-                body: attempt.body,
+                content: attempt.content,
                 endpoint: endpoint,
                 code: settlement.reason ?? "attempts_used",
                 error: sentence(exchange.result),
@@ -321,10 +321,10 @@ struct DeliveryUnit: Sendable {
     private func standardHeaders(_ attempt: PreparedAttempt) -> [(name: String, value: String)] {
         var headers: [(name: String, value: String)] = [
             ("webhook-id", Sabotage.isOn("webhook-id-per-attempt") ? attempt.attemptID : attempt.message.id),
-            ("content-type", WebhookEvent.contentType),
             ("user-agent", options.userAgent),
             ("accept", "*/*"),
         ]
+        headers += attempt.content.headers
         if let trace = attempt.message.traceparent { headers.append(("traceparent", trace)) }
         if attempt.message.isTest { headers.append(("webhook-test", "true")) }
         if attempt.endpoint.settings.asksConsent { headers.append(("webhook-request-origin", options.origin)) }

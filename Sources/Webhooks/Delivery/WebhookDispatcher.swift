@@ -46,7 +46,9 @@ public final class WebhookDispatcher: Sendable {
     @discardableResult
     public func recover() async throws -> Int {
         if Sabotage.isOn("webhooks-not-recovered") { return 0 }
-        return try await store.write { tx in try DeliveryTable(db: tx.db).recover(at: tx.now) }
+        let interrupted = try await store.write { tx in try DeliveryTable(db: tx.db).recover(at: tx.now) }
+        for (endpoint, count) in interrupted { observer.interrupted(endpoint, count: count) }
+        return interrupted.values.reduce(0, +)
     }
 
     /// Works until the task is cancelled; returns when nothing is on the wire any more.

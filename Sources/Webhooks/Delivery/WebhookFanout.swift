@@ -43,6 +43,8 @@ public struct WebhookFanout: Sendable {
         var count = 0
         for endpoint in endpoints where !Sabotage.isOn("fanout-forgets-events") || event.sequence != 5 {
             let isDisabled = endpoint.state.reason != nil
+            var form = endpoint.settings.form
+            form.isThin = form.isThin || isTooLarge
             let seq = try deliveries.insert(
                 id: tx.newID(),
                 message: event.id,
@@ -51,7 +53,7 @@ public struct WebhookFanout: Sendable {
                 orderingKey: endpoint.settings.ordering == .key ? event.subject : nil,
                 state: isDisabled ? .skipped : .pending,
                 trigger: .scheduled,
-                isThin: isTooLarge || endpoint.settings.payload == .thin,
+                form: form,
                 at: tx.now
             )
             if seq != nil { count += 1 }

@@ -4,6 +4,8 @@ public import Messaging
 public protocol WebhookObserver: Sendable {
     /// An attempt is over and stored.
     func attempted(_ observation: AttemptObservation)
+    /// Attempts that the process before left open; each has its row and was told of by nobody.
+    func interrupted(_ endpointID: String, count: Int)
     /// The store could not take what came of an attempt, or could not be read.
     func storeFailed(_ failure: Failure)
 }
@@ -45,5 +47,6 @@ public struct SilentObserver: WebhookObserver {
     /// Makes it.
     public init() {}
     public func attempted(_ observation: AttemptObservation) {}
+    public func interrupted(_ endpointID: String, count: Int) {}
     public func storeFailed(_ failure: Failure) {}
 }

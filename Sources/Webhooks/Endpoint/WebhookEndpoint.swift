@@ -15,6 +15,8 @@ public struct EndpointSettings: Sendable, Hashable {
     public var filter: ContentFilter?
     /// How much of an event is sent.
     public var payload: Payload
+    /// How an event is laid out in a request.
+    public var format: Format
     /// Whether the receiver has to agree before anything is sent (CloudEvents HTTP webhook 1.0.2, section 4).
     public var asksConsent: Bool
     /// Headers that are added to each request, by name.
@@ -66,6 +68,14 @@ public struct EndpointSettings: Sendable, Hashable {
         case thin
     }
 
+    /// How an event is laid out in a request, as the HTTP binding of CloudEvents names it.
+    public enum Format: String, Sendable, CaseIterable {
+        /// One JSON document with everything, which is a Standard Webhook as well.
+        case structured
+        /// Attributes as headers `ce-…`, the body is the data alone.
+        case binary
+    }
+
     /// Which signatures a request bears.
     public enum Signing: String, Sendable, CaseIterable {
         case v1, v1a
@@ -79,6 +89,7 @@ public struct EndpointSettings: Sendable, Hashable {
         eventTypes = []
         channels = []
         payload = .full
+        format = .structured
         asksConsent = false
         headers = [:]
         metadata = [:]
@@ -212,6 +223,9 @@ public struct EndpointSettings: Sendable, Hashable {
         guard let filter else { return true }
         return document().map(filter.fits) ?? false
     }
+
+    /// In which form deliveries that are made now carry their events.
+    var form: DeliveryForm { DeliveryForm(isThin: payload == .thin, isBinary: format == .binary) }
 
     private static func isName(_ text: String) -> Bool {
         (1...128).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }

@@ -10,7 +10,7 @@ struct DeliveryTable {
     static let columns = """
         d.seq, d.id, d.message_id, d.endpoint_id, d.type, d.ordering_key, d.state, d.attempt_trigger, d.next_attempt_at,
         d.attempts, d.failures, d.last_status, d.last_code, d.reason, d.created_at, d.first_failed_at, d.completed_at,
-        d.resume_state, d.resume_at, (SELECT subject FROM webhook_messages WHERE id = d.message_id), d.is_thin
+        d.resume_state, d.resume_at, (SELECT subject FROM webhook_messages WHERE id = d.message_id), d.is_thin, d.is_binary
         """
 
     // MARK: Messages
@@ -110,7 +110,7 @@ struct DeliveryTable {
         orderingKey: String?,
         state: Delivery.State,
         trigger: Delivery.Trigger,
-        isThin: Bool = false,
+        form: DeliveryForm,
         at now: Timestamp
     ) throws -> Int64? {
         var state = state
@@ -118,13 +118,13 @@ struct DeliveryTable {
         try db.cachedStatement(
             sql: """
                 INSERT INTO webhook_deliveries (id, message_id, endpoint_id, type, ordering_key, state, attempt_trigger, lane,
-                    next_attempt_at, created_at, completed_at, is_thin)
-                VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) ON CONFLICT (endpoint_id, message_id) DO NOTHING
+                    next_attempt_at, created_at, completed_at, is_thin, is_binary)
+                VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?) ON CONFLICT (endpoint_id, message_id) DO NOTHING
                 """
         ).execute(arguments: [
             id, message, endpoint, type, orderingKey, state.rawValue, trigger.rawValue,
             state == .pending ? now.millisecondsSinceEpoch : nil, now.millisecondsSinceEpoch,
-            state == .skipped ? now.millisecondsSinceEpoch : nil, isThin,
+            state == .skipped ? now.millisecondsSinceEpoch : nil, form.isThin, form.isBinary,
         ])
         return db.changesCount > 0 ? db.lastInsertedRowID : nil
     }
@@ -224,7 +224,16 @@ struct DeliveryTable {
     }
 
     /// Deliveries that a process left on the wire are due again.
-    func recover(at now: Timestamp) throws -> Int {
+    /// - Returns: how many attempts that were, by endpoint.
+    func recover(at now: Timestamp) throws -> [String: Int] {
+        let open = try Row.fetchAll(
+            db.cachedStatement(
+                sql: """
+                    SELECT d.endpoint_id, count(*) FROM webhook_attempts a JOIN webhook_deliveries d ON d.seq = a.delivery_seq
+                    WHERE a.state = 'started' GROUP BY d.endpoint_id
+                    """
+            )
+        ).map { (endpoint: $0[0] as String, count: $0[1] as Int) }
         try db.cachedStatement(
             sql: """
                 UPDATE webhook_attempts SET state = 'interrupted', ended_at = ?, code = 'interrupted',
@@ -232,7 +241,6 @@ struct DeliveryTable {
                 WHERE state = 'started'
                 """
         ).execute(arguments: [now.millisecondsSinceEpoch, now.millisecondsSinceEpoch])
-        let count = db.changesCount
         // Its endpoint was deleted while the request was on the wire: nothing is to be sent any more.
         try db.cachedStatement(
             sql: """
@@ -248,7 +256,7 @@ struct DeliveryTable {
                 WHERE state = 'sending'
                 """
         ).execute(arguments: [now.millisecondsSinceEpoch])
-        return count
+        return Dictionary(uniqueKeysWithValues: open.map { ($0.endpoint, $0.count) })
     }
 
     // MARK: Order
@@ -310,7 +318,7 @@ struct DeliveryTable {
             createdAt: Timestamp(millisecondsSinceEpoch: row[14]),
             firstFailedAt: time(15),
             completedAt: time(16),
-            isThin: row[20],
+            form: DeliveryForm(isThin: row[20], isBinary: row[21]),
             resume: (row[17] as String?).flatMap(Delivery.State.init).map { ($0, time(18)) }
         )
     }

@@ -10,7 +10,7 @@ struct EndpointTable {
         id, uid, url, description, event_types, headers, metadata, state, state_reason, timeout_ms, max_in_flight, throttle,
         ordering, on_exhausted, terminal_statuses, schedule, signing_key, signs, request_origin, hold_until, breaker_failures,
         breaker_openings, breaker_until, failing_since, last_success_at, version, created_at, updated_at, breaker_threshold,
-        channels, content_filter, payload, allowed_per_minute, exhausted_in_row
+        channels, content_filter, payload, allowed_per_minute, exhausted_in_row, format
         """
 
     func find(_ id: String) throws -> WebhookEndpoint? {
@@ -45,7 +45,8 @@ struct EndpointTable {
         try db.cachedStatement(
             sql: """
                 INSERT INTO webhook_endpoints (\(Self.columns))
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+                    ?)
                 """
         ).execute(
             arguments: StatementArguments(
@@ -65,7 +66,7 @@ struct EndpointTable {
                     endpoint.createdAt.millisecondsSinceEpoch, endpoint.updatedAt.millisecondsSinceEpoch,
                     settings.breakerThreshold, text(settings.channels), settings.filter?.text,
                     settings.payload.rawValue,
-                    endpoint.allowedPerMinute, endpoint.exhaustedInRow,
+                    endpoint.allowedPerMinute, endpoint.exhaustedInRow, settings.format.rawValue,
                 ] as [(any DatabaseValueConvertible)?]
             )
         )
@@ -80,7 +81,7 @@ struct EndpointTable {
                     state = ?, state_reason = ?, timeout_ms = ?, max_in_flight = ?, throttle = ?, ordering = ?,
                     on_exhausted = ?, terminal_statuses = ?, schedule = ?, signing_key = ?, signs = ?, request_origin = ?,
                     version = ?, updated_at = ?, breaker_threshold = ?, channels = ?, content_filter = ?, payload = ?,
-                    allowed_per_minute = ?
+                    allowed_per_minute = ?, format = ?
                 WHERE id = ?
                 """
         ).execute(
@@ -96,7 +97,7 @@ struct EndpointTable {
                     settings.asksConsent, endpoint.version, endpoint.updatedAt.millisecondsSinceEpoch,
                     settings.breakerThreshold, text(settings.channels), settings.filter?.text,
                     settings.payload.rawValue,
-                    endpoint.allowedPerMinute, endpoint.id,
+                    endpoint.allowedPerMinute, settings.format.rawValue, endpoint.id,
                 ] as [(any DatabaseValueConvertible)?]
             )
         )
@@ -215,7 +216,8 @@ struct EndpointTable {
             let signs = EndpointSettings.Signing(rawValue: row[17]),
             let eventTypes: [String] = value(row[4]), let headers: [String: String] = value(row[5]),
             let metadata: [String: String] = value(row[6]), let terminal: Set<Int> = value(row[14]),
-            let channels: [String] = value(row[29]), let payload = EndpointSettings.Payload(rawValue: row[31])
+            let channels: [String] = value(row[29]), let payload = EndpointSettings.Payload(rawValue: row[31]),
+            let format = EndpointSettings.Format(rawValue: row[34])
         else { throw CorruptWebhookRow(table: "webhook_endpoints") }
         var settings = EndpointSettings(url: row[2])
         settings.uid = row[1]
@@ -235,6 +237,7 @@ struct EndpointTable {
         settings.asksConsent = row[18]
         settings.channels = channels
         settings.payload = payload
+        settings.format = format
         if let text = row[30] as String? {
             guard let filter = ContentFilter(text: text) else { throw CorruptWebhookRow(table: "webhook_endpoints") }
             settings.filter = filter

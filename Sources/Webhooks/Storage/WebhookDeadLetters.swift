@@ -1,7 +1,6 @@
 import Foundation
 import GRDB
 import Messaging
-import StrictJSON
 
 /// Headers of a delivery's dead letter that say which delivery it was.
 public enum WebhookDeliveryHeaders {
@@ -21,18 +20,16 @@ struct WebhookDeadLetters {
     func hold(
         _ delivery: Delivery,
         message: StoredWebhook,
-        body: [UInt8],
+        content: WebhookContent,
         endpoint: WebhookEndpoint,
         code: String,
         error: String,
         attempts: Int,
         at now: Timestamp
     ) throws {
-        let headers = JSONValue.array([
-            .array(["webhook-id", .string(message.id)]), .array(["content-type", .string(WebhookEvent.contentType)]),
-            .array([.string(WebhookDeliveryHeaders.delivery), .string(delivery.id)]),
-            .array([.string(WebhookDeliveryHeaders.endpoint), .string(endpoint.id)]),
-        ])
+        var headers = [(name: "webhook-id", value: message.id)] + content.headers
+        headers.append((WebhookDeliveryHeaders.delivery, delivery.id))
+        headers.append((WebhookDeliveryHeaders.endpoint, endpoint.id))
         try db.cachedStatement(
             sql: """
                 INSERT INTO dead_letters (id, transport, consumer, source, message_id, type, subject, correlation_id, traceparent,
@@ -48,7 +45,8 @@ struct WebhookDeadLetters {
                     Self.id(of: delivery), "webhook:" + endpoint.id, endpoint.settings.url, message.id, message.type,
                     message.subject,
                     message.traceparent, code, error, attempts, (delivery.firstFailedAt ?? now).millisecondsSinceEpoch,
-                    now.millisecondsSinceEpoch, Data(StrictJSON.encode(headers)), Data(body),
+                    now.millisecondsSinceEpoch, Data(AttemptTable.text(headers).utf8),
+                    Data(content.body),
                     now.millisecondsSinceEpoch,
                     now.millisecondsSinceEpoch,
                 ] as [(any DatabaseValueConvertible)?]

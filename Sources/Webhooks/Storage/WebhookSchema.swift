@@ -16,6 +16,10 @@ public enum WebhookSchema {
         migrator.registerMigration("webhooks-3") { db in
             try db.execute(sql: asked)
         }
+        migrator.registerMigration("webhooks-4") { db in
+            try db.execute(sql: format)
+            try db.execute(sql: rareFirst)
+        }
     }
 
     private static let consent = """
@@ -54,6 +58,20 @@ public enum WebhookSchema {
     private static let asked = """
         CREATE INDEX webhook_deliveries_asked ON webhook_deliveries(endpoint_id, next_attempt_at, seq)
             WHERE state = 'pending' AND attempt_trigger IN ('test', 'manual');
+        """
+
+    /// For the lists that people look at: what went wrong is rare among what went well, and an order is one of very many.
+    private static let rareFirst = """
+        CREATE INDEX webhook_messages_subject ON webhook_messages(subject);
+        CREATE INDEX webhook_deliveries_ended ON webhook_deliveries(state, seq) WHERE reason IS NOT NULL;
+        CREATE INDEX webhook_deliveries_failed ON webhook_deliveries(seq) WHERE first_failed_at IS NOT NULL;
+        """
+
+    private static let format = """
+        ALTER TABLE webhook_endpoints ADD COLUMN format TEXT NOT NULL DEFAULT 'structured'
+            CHECK (format IN ('structured', 'binary'));
+        -- Decided with is_thin when the delivery is made.
+        ALTER TABLE webhook_deliveries ADD COLUMN is_binary INTEGER NOT NULL DEFAULT 0 CHECK (is_binary IN (0, 1));
         """
 
     private static let endpoints = """

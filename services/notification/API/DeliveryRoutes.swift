@@ -35,7 +35,7 @@ extension WebhookRoutes {
             var object = WebhookDocuments.delivery(delivery)
             object["sequence"] = WebhookDocuments.integer(message?.sequence)
             object["body"] = WebhookDocuments.text(
-                message.map { String(decoding: $0.sentBody(isThin: delivery.isThin), as: UTF8.self) }
+                message.map { String(decoding: $0.content(as: delivery.form).body, as: UTF8.self) }
             )
             object["attemptLog"] = .array(attempts.map(WebhookDocuments.attempt))
             return JSONResponse.make(.object(object))

@@ -24,6 +24,7 @@ struct EndpointBody: Decodable, Sendable {
     let channels: [String]?
     let filter: JSONValue?
     let payload: String?
+    let format: String?
     let asksConsent: Bool?
 
     /// Changes what is given. 0 takes a throttle away, an empty list takes an own schedule away, an empty object a filter.
@@ -44,6 +45,7 @@ struct EndpointBody: Decodable, Sendable {
         if let onExhausted { settings.onExhausted = try value(onExhausted, "onExhausted") }
         if let signs { settings.signs = try value(signs, "signs") }
         if let payload { settings.payload = try value(payload, "payload") }
+        if let format { settings.format = try value(format, "format") }
         if let channels { settings.channels = channels }
         if let filter { settings.filter = filter.objectValue?.isEmpty == true ? nil : try Self.filter(filter) }
         if let asksConsent { settings.asksConsent = asksConsent }
@@ -95,9 +97,4 @@ struct EndpointBody: Decodable, Sendable {
 struct RotateBody: Decodable, Sendable {
     let graceSeconds: Int64?
     let secret: String?
-}
-
-/// Asks for a test event.
-struct TestBody: Decodable, Sendable {
-    let type: String?
 }

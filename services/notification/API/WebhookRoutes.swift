@@ -6,7 +6,6 @@ import Logging
 import Messaging
 import NotificationCore
 import StrictJSON
-import Telemetry
 import Webhooks
 
 /// Endpoints and deliveries for operators.
@@ -43,12 +42,11 @@ public struct WebhookRoutes: Sendable {
     /// Adds all routes below `/operator/webhooks`.
     public func add(to router: Router<APIContext>) {
         router.get("/operator/webhooks/event-types") { _, _ in
-            JSONResponse.make(
-                .object(["items": .array((EventCatalog.types + OperationalEvents.types).map(JSONValue.string))])
-            )
+            JSONResponse.make(.object(["items": .array(EventTypeDocuments.types.map(JSONValue.string))]))
         }
         addEndpoints(to: router)
         addActions(to: router)
+        addTests(to: router)
         addDeliveries(to: router)
         addMessages(to: router)
         addRecoveries(to: router)
@@ -177,42 +175,9 @@ public struct WebhookRoutes: Sendable {
                 headers: [.cacheControl: "no-store"]
             )
         }
-        router.post("/operator/webhooks/endpoints/{id}/test") { request, context in
-            let body = try await JSONRequest.read(TestBody.self, from: request)
-            let id = try identifier(context)
-            let type = try exampleType(body.type)
-            let trace = context.trace.traceparent
-            guard let data = try ExampleEvents.data(of: type), let value = try? StrictJSON.parse(data) else {
-                throw Problem.unprocessable("unknown-event-type", "There is no event type \(type).")
-            }
-            let delivery = try await unit { tx in
-                try administration.test(
-                    id,
-                    WebhookEvent(
-                        id: tx.newID(),
-                        source: NotificationService.source,
-                        type: type,
-                        subject: ExampleEvents.subject,
-                        time: tx.now,
-                        traceparent: trace,
-                        data: value
-                    ),
-                    in: tx
-                )
-            }
-            return JSONResponse.make(.object(WebhookDocuments.delivery(delivery)), status: .accepted)
-        }
     }
 
     // MARK: Shared
-
-    func exampleType(_ text: String?) throws(Problem) -> String {
-        let pattern = EventCatalog.pattern(text ?? "order.completed")
-        if let type = EventCatalog.types.first(where: { EventTypePattern(pattern)?.matches($0) ?? false }) {
-            return type
-        }
-        throw Problem.unprocessable("unknown-event-type", "There is no event type \(text ?? "").")
-    }
 
     func document(_ endpoint: WebhookEndpoint) -> JSONObject {
         WebhookDocuments.endpoint(endpoint, inFlight: dispatcher.inFlight[endpoint.id] ?? 0, at: clock.now())

@@ -23,6 +23,8 @@ struct WebhookWatch: WebhookObserver, @unchecked Sendable {
         if observation.disabled == .gone { world.reach(.subscriberGone) }
     }
 
+    func interrupted(_ endpointID: String, count: Int) {}
+
     func storeFailed(_ failure: Failure) { world.storeFailed(world.node(.notification), failure) }
 }
 

@@ -7,7 +7,7 @@ struct WebhookCommand: AsyncParsableCommand {
         abstract: "Endpoints that are told of events, what was delivered, and a local receiver.",
         subcommands: [
             WebhookEndpointCommand.self, WebhookDeliveryCommand.self, WebhookRecoverCommand.self,
-            WebhookListenCommand.self, WebhookVerifyCommand.self, WebhookSignCommand.self,
+            WebhookListenCommand.self, WebhookTriggerCommand.self, WebhookVerifyCommand.self, WebhookSignCommand.self,
         ]
     )
 }

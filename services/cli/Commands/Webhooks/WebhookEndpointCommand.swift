@@ -49,6 +49,8 @@ struct WebhookEndpointCommand: AsyncParsableCommand {
         @Flag(name: .long, help: "With --ordered: an order whose delivery was given up waits for a person.") var park =
             false
         @Flag(name: .long, help: "Send only the order's id and where to read the rest.") var thin = false
+        @Flag(name: .long, help: "CloudEvents' binary mode: attributes as headers, the body is the data alone.")
+        var binary = false
         @Flag(name: .long, help: "Send nothing until the receiver agreed (CloudEvents' handshake).") var asksConsent =
             false
         @OptionGroup var common: CommonOptions
@@ -64,6 +66,7 @@ struct WebhookEndpointCommand: AsyncParsableCommand {
             if let signs { body["signs"] = .string(signs) }
             if park { body["onExhausted"] = "park" }
             if thin { body["payload"] = "thin" }
+            if binary { body["format"] = "binary" }
             if asksConsent { body["asksConsent"] = true }
             if let filter {
                 do throws(JSONFault) {

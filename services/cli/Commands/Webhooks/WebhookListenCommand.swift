@@ -3,14 +3,11 @@ import HTTPKit
 import HTTPTypes
 import Hummingbird
 import Logging
-import Messaging
+import NIOCore
 import ServiceLifecycle
 import StrictJSON
-import Synchronization
 import Telemetry
 import UnixSignals
-import Verification
-import Webhooks
 
 /// `waybill webhook listen`
 struct WebhookListenCommand: AsyncParsableCommand {
@@ -23,7 +20,8 @@ struct WebhookListenCommand: AsyncParsableCommand {
             Examples:
               waybill webhook listen
               waybill webhook listen --events 'order.*' --fail 3 --status 503 --delay 2s
-              waybill webhook listen --respond 500,429:30,drop,204 --json
+              waybill webhook listen --respond 500,429:30,drop,drip,204 --json
+              waybill webhook listen --forward-to http://127.0.0.1:3000/hook
               waybill webhook listen --port 9000 --secret whsec_…
             """
     )
@@ -37,9 +35,13 @@ struct WebhookListenCommand: AsyncParsableCommand {
     @Option(
         name: .long,
         help:
-            "Answers in turn, the last one for good: statuses, 429:30 with Retry-After, drop to break off in the middle of a 500."
+            "Answers in turn, the last one for good: statuses, 429:30 with Retry-After, drop and drip as below."
     )
     var respond: Answers?
+    @Flag(name: .long, help: "Break every answer off, in the middle of a 500.") var drop = false
+    @Flag(name: .long, help: "Answer everything with a 500 that comes one byte a second.") var drip = false
+    @Option(name: .long, help: "Pass what is verified on to this address, byte for byte, and answer as it does.")
+    var forwardTo: String?
     @Flag(name: .long, help: "Print the secret, to verify with something else.") var printSecret = false
     @Option(name: .long, help: "End after so many requests.") var count: Int?
     @Option(name: .long, help: "Write each request as a JSON line, for waybill verify --receipts.") var receipts:
@@ -50,13 +52,23 @@ struct WebhookListenCommand: AsyncParsableCommand {
         guard (200...599).contains(status), delay.milliseconds <= 3_600_000, (0...65_535).contains(port) else {
             throw ValidationError("--status is 200 to 599, --delay at most an hour, --port 0 to 65535.")
         }
-        guard respond == nil || fail == 0 else { throw ValidationError("Either --respond or --fail.") }
+        guard [respond != nil, fail != 0, drop, drip, forwardTo != nil].count(where: { $0 }) <= 1 else {
+            throw ValidationError("One of --respond, --fail, --drop, --drip and --forward-to.")
+        }
+    }
+
+    /// What is answered in turn.
+    private var planned: [Answers.Item] {
+        if let respond { return respond.items }
+        if drop { return [.drop] }
+        if drip { return [.drip] }
+        return Array(repeating: .status(status, retryAfter: nil), count: max(0, min(fail, 100_000)))
+            + [.status(204, retryAfter: nil)]
     }
 
     func run() async throws {
-        let failures = Array(repeating: Answers.Item.status(status, retryAfter: nil), count: max(0, min(fail, 100_000)))
         let state = ReceiverState(
-            answers: respond?.items ?? failures + [.status(204, retryAfter: nil)],
+            answers: planned,
             limit: count,
             receipts: try receipts.map(LineFile.init)
         )
@@ -65,10 +77,11 @@ struct WebhookListenCommand: AsyncParsableCommand {
         logger.logLevel = .error
         let router = Router(context: APIContext.self)
         let receiver = self
+        let forwarder = try forwardTo.map(Forwarder.init)
         // “**” matches any path but the root.
         for path in ["/", "**"] {
             router.on(RouterPath(path), method: .post) { request, _ in
-                try await receiver.answer(request, state)
+                try await receiver.answer(request, state, forwarder)
             }
         }
         let listener = makeListener(
@@ -97,27 +110,50 @@ struct WebhookListenCommand: AsyncParsableCommand {
             try await tasks.next()
             tasks.cancelAll()
             if let endpoint { await remove(endpoint) }
+            await forwarder?.close()
         }
     }
 
-    private func answer(_ request: Request, _ state: ReceiverState) async throws -> Response {
+    private func answer(_ request: Request, _ state: ReceiverState, _ forwarder: Forwarder?) async throws -> Response {
         let body = try await JSONRequest.body(of: request, upTo: 1 << 20)
         let headers = request.headers.map { (name: $0.name.rawName, value: $0.value) }
-        let answer = state.receive(headers: headers, body: body, json: common.json)
+        let arrival = state.verify(headers: headers, body: body)
+        // What is not ours to believe is not passed on either.
+        let reply = arrival.isVerified ? await forwarder?.pass(headers: headers, body: body) : nil
+        let answer = state.receive(
+            arrival,
+            given: reply.map { .status($0.status, retryAfter: $0.retryAfter) },
+            json: common.json
+        )
         if delay.milliseconds > 0 { try await Task.sleep(for: .milliseconds(delay.milliseconds)) }
         switch answer {
         case .status(let status, let retryAfter):
             var headers = HTTPFields()
             if let retryAfter { headers[.retryAfter] = String(retryAfter) }
             return Response(status: HTTPResponse.Status(code: status), headers: headers)
-        // The connection ends in the middle of the answer. No 2xx: whatever follows its head, that is a success.
-        case .drop:
-            return Response(
-                status: .internalServerError,
-                headers: [.contentLength: "1"],
-                body: ResponseBody { _ in throw Dropped() }
-            )
+        // No 2xx in either: whatever follows its head, that is a success.
+        case .drop: return Self.broken(length: 1) { _ in throw Dropped() }
+        case .drip:
+            return Self.broken(length: 3600) { writer in
+                for _ in 0..<3600 {
+                    try await writer.write(ByteBuffer(string: "."))
+                    try await Task.sleep(for: .seconds(1))
+                }
+                try await writer.finish(nil)
+            }
         }
+    }
+
+    /// A 500 whose body is not what a client hopes for.
+    private static func broken(
+        length: Int,
+        _ write: @escaping @Sendable (inout any ResponseBodyWriter) async throws -> Void
+    ) -> Response {
+        Response(
+            status: .internalServerError,
+            headers: [.contentLength: String(length)],
+            body: ResponseBody { writer in try await write(&writer) }
+        )
     }
 
     private struct Dropped: Error {}
@@ -146,148 +182,5 @@ struct WebhookListenCommand: AsyncParsableCommand {
         let session = Session()
         _ = try? await session.operatorJSON("DELETE", "notification", WebhookEndpointCommand.path + "/" + escaped(id))
         await session.close()
-    }
-}
-
-/// What the receiver has seen. Safe from any task.
-private final class ReceiverState: Sendable {
-    private struct State {
-        var verifier = WebhookVerifier(secrets: [])
-        /// Never empty; the last one stays.
-        var answers: [Answers.Item]
-        var next = 0
-        var left: Int?
-        var seen: Set<String> = []
-    }
-
-    /// Ids that are remembered to tell a repetition; beyond it all are forgotten.
-    private static let maximumSeen = 100_000
-
-    private let state: Mutex<State>
-    private let receipts: LineFile?
-    private let ended = AsyncStream<Void>.makeStream()
-
-    init(answers: [Answers.Item], limit: Int?, receipts: LineFile?) {
-        state = Mutex(State(answers: answers, left: limit))
-        self.receipts = receipts
-    }
-
-    func use(_ secret: String) throws {
-        do throws(WebhookSecret.Fault) {
-            let secret = try WebhookSecret(secret)
-            state.withLock { $0.verifier = WebhookVerifier(secrets: [secret]) }
-        } catch {
-            throw CommandEnd.failed("The secret cannot be used: \(error)")
-        }
-    }
-
-    func receive(headers: [(name: String, value: String)], body: [UInt8], json: Bool) -> Answers.Item {
-        let verifier = state.withLock { $0.verifier }
-        let verdict = verifier.verify(headers: headers, body: body, at: SystemClock().now())
-        let answer = state.withLock { state -> (Answers.Item, Bool) in
-            if let left = state.left { state.left = left - 1 }
-            guard case .success(let webhook) = verdict else { return (.status(401, retryAfter: nil), false) }
-            let item = state.answers[min(state.next, state.answers.count - 1)]
-            state.next = min(state.next + 1, state.answers.count)
-            guard item.isGood else { return (item, false) }
-            if state.seen.count >= Self.maximumSeen { state.seen.removeAll() }
-            return (item, !state.seen.insert(webhook.id).inserted)
-        }
-        let id = (try? verdict.get())?.id
-        let status =
-            switch answer.0 {
-            case .status(let status, _): status
-            case .drop: 500
-            }
-        // Written before the answer: what the sender believes delivered stands here.
-        receipts?.write([
-            "id": .string(id ?? ""), "digest": .string(ContentDigest.text(of: body)), "verified": .bool(id != nil),
-            "status": .integer(Int64(status)),
-        ])
-        show(verdict, answer.0, isRepeated: answer.1, body, json: json)
-        if state.withLock({ $0.left.map { $0 <= 0 } ?? false }) { ended.continuation.finish() }
-        return answer.0
-    }
-
-    func waitForLimit() async {
-        for await _ in ended.stream {}
-    }
-
-    private func show(
-        _ verdict: Result<VerifiedWebhook, WebhookRejection>,
-        _ answer: Answers.Item,
-        isRepeated: Bool,
-        _ body: [UInt8],
-        json: Bool
-    ) {
-        let payload = (try? StrictJSON.parse(body)) ?? .null
-        let type = payload["type"]?.shown ?? ""
-        let subject = payload["subject"]?.shown ?? ""
-        let id: String
-        let note: String
-        switch verdict {
-        case .success(let webhook):
-            id = webhook.id
-            note =
-                !answer.isGood
-                ? "verified, failed on purpose (\(answer))" : isRepeated ? "verified, seen before" : "verified"
-        case .failure(let rejection):
-            id = ""
-            note = "REFUSED \(rejection.code.rawValue): \(rejection.explanation)"
-        }
-        if json {
-            return JSONOutput.print(
-                .object([
-                    "id": .string(id), "type": .string(type), "verdict": .string(note),
-                    "answered": .string(answer.description), "duplicate": .bool(isRepeated), "body": payload,
-                ])
-            )
-        }
-        let color: Console.Color = id.isEmpty ? .bad : answer.isGood ? .good : .waiting
-        Console.print(
-            "\(OrderOutput.time(.string(SystemClock().now().description)))  \(Console.colored(Console.safe(type).padding(to: 34), .strong))"
-                + " \(Console.safe(subject))  \(Console.colored(note, color))"
-        )
-    }
-}
-
-/// What a receiver answers, in turn: `500,429:30,drop,204`.
-struct Answers: ExpressibleByArgument {
-    /// One answer.
-    enum Item: Equatable, CustomStringConvertible {
-        case status(Int, retryAfter: Int?)
-        case drop
-
-        /// Whether it accepts the webhook.
-        var isGood: Bool {
-            guard case .status(200...299, _) = self else { return false }
-            return true
-        }
-
-        var description: String {
-            switch self {
-            case .drop: "drop"
-            case .status(let status, let seconds): seconds.map { "\(status), Retry-After \($0)" } ?? String(status)
-            }
-        }
-    }
-
-    let items: [Item]
-
-    init?(argument: String) {
-        var items: [Item] = []
-        for part in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            if part == "drop" {
-                items.append(.drop)
-                continue
-            }
-            let numbers = part.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
-            guard (1...2).contains(numbers.count), let status = numbers[0], (200...599).contains(status),
-                numbers.count == 1 || (numbers[1].map { $0 >= 0 } ?? false)
-            else { return nil }
-            items.append(.status(status, retryAfter: numbers.count == 2 ? numbers[1] : nil))
-        }
-        guard !items.isEmpty else { return nil }
-        self.items = items
     }
 }
