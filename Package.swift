@@ -355,9 +355,22 @@ let testTargets: [Target] = [
     tests("WaybillSimulation", ["WaybillSimulation", "Messaging"]),
 ]
 
+// Needs libFuzzer's runtime, so it is there only for scripts/fuzz-event-log.sh.
+let fuzzTargets: [Target] =
+    Context.environment["WAYBILL_FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "event-log-fuzz",
+            dependencies: ["EventLog", nioCore],
+            path: "Tests/EventLogFuzz",
+            swiftSettings: strict
+        )
+    ]
+
 let package = Package(
     name: "waybill",
     dependencies: packages,
-    targets: kitTargets + serviceTargets + testTargets,
+    targets: kitTargets + serviceTargets + testTargets + fuzzTargets,
     swiftLanguageModes: [.v6]
 )

@@ -3,7 +3,7 @@ import NIOCore
 /// A codec of record batches.
 protocol Decompressor: Sendable {
     /// Nil when the input is malformed or unfolds to more than `limit` bytes.
-    static func decompress(_ input: [UInt8], limit: Int) -> [UInt8]?
+    static func decompress(_ input: ByteBuffer, limit: Int) -> [UInt8]?
 }
 
 /// Reads the records of compressed batches, for lookups by time only: batches are stored and served as they came.
@@ -25,7 +25,7 @@ enum Decompression {
             )
         else { return nil }
         if header.codec == 0 { return payload }
-        let unfolded = codecs[header.codec]?.decompress(Array(payload.readableBytesView), limit: limit)
+        let unfolded = codecs[header.codec]?.decompress(payload, limit: limit)
         return unfolded.map { ByteBuffer(bytes: $0) }
     }
 
@@ -47,50 +47,14 @@ enum Decompression {
     }
 }
 
-/// Reads little-endian numbers and runs of bytes from an array; every read is checked.
-struct ByteCursor {
-    private let bytes: [UInt8]
-    private let end: Int
-    private(set) var position: Int
-
-    init(_ bytes: [UInt8], from position: Int = 0, to end: Int? = nil) {
-        self.bytes = bytes
-        self.position = position
-        self.end = min(end ?? bytes.count, bytes.count)
-    }
-
-    var remaining: Int { end - position }
-
-    mutating func byte() -> UInt8? {
-        guard position < end else { return nil }
-        defer { position += 1 }
-        return bytes[position]
-    }
-
-    mutating func littleEndian(_ count: Int) -> UInt32? {
-        guard remaining >= count else { return nil }
-        var value: UInt32 = 0
-        for place in 0..<count { value |= UInt32(bytes[position + place]) << (8 * UInt32(place)) }
-        position += count
-        return value
-    }
-
-    mutating func bigEndian32() -> UInt32? { littleEndian(4).map(\.byteSwapped) }
-
-    mutating func skip(_ count: Int) -> Bool {
-        guard count >= 0, remaining >= count else { return false }
-        position += count
+extension [UInt8] {
+    /// Appends a run of bytes as it is; false when there is none or the limit is exceeded.
+    mutating func appendRun(_ run: ByteBuffer?, limit: Int) -> Bool {
+        guard let run, count + run.readableBytes <= limit else { return false }
+        append(contentsOf: run.readableBytesView)
         return true
     }
 
-    mutating func run(_ count: Int) -> ArraySlice<UInt8>? {
-        guard count >= 0, remaining >= count else { return nil }
-        defer { position += count }
-        return bytes[position..<position + count]
-    }
-}
-
-extension [UInt8] {
     /// Appends `count` bytes that begin `distance` before the end; the run may overlap what it appends.
     mutating func appendMatch(distance: Int, count: Int, limit: Int) -> Bool {
         guard distance > 0, distance <= self.count, count >= 0, self.count + count <= limit else { return false }

@@ -1,15 +1,16 @@
 import CCompression
+import NIOCore
 
 /// gzip, by zlib.
 enum Gzip: Decompressor {
-    static func decompress(_ input: [UInt8], limit: Int) -> [UInt8]? {
+    static func decompress(_ input: ByteBuffer, limit: Int) -> [UInt8]? {
         var stream = z_stream()
         // The largest window; 16 more asks for gzip's header instead of zlib's.
         let size = Int32(MemoryLayout<z_stream>.size)
         guard inflateInit2_(&stream, MAX_WBITS + 16, zlibVersion(), size) == Z_OK else { return nil }
         defer { inflateEnd(&stream) }
-        return input.withUnsafeBufferPointer { source in
-            stream.next_in = UnsafeMutablePointer(mutating: source.baseAddress)
+        return input.withUnsafeReadableBytes { source in
+            stream.next_in = UnsafeMutablePointer(mutating: source.bindMemory(to: UInt8.self).baseAddress)
             stream.avail_in = UInt32(clamping: source.count)
             return Decompression.unfold(limit: limit) { target in
                 stream.next_out = target.baseAddress

@@ -1,4 +1,5 @@
 import CCompression
+import NIOCore
 
 /// zstd, by its own library.
 enum Zstandard: Decompressor {
@@ -6,11 +7,11 @@ enum Zstandard: Decompressor {
     /// is memory that the sender chooses.
     private static let maxWindowLog: Int32 = 23
 
-    static func decompress(_ input: [UInt8], limit: Int) -> [UInt8]? {
+    static func decompress(_ input: ByteBuffer, limit: Int) -> [UInt8]? {
         guard let context = ZSTD_createDCtx() else { return nil }
         defer { ZSTD_freeDCtx(context) }
         guard ZSTD_isError(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, maxWindowLog)) == 0 else { return nil }
-        return input.withUnsafeBytes { bytes in
+        return input.withUnsafeReadableBytes { bytes in
             var source = ZSTD_inBuffer(src: bytes.baseAddress, size: bytes.count, pos: 0)
             return Decompression.unfold(limit: limit) { chunk in
                 var target = ZSTD_outBuffer(dst: chunk.baseAddress, size: chunk.count, pos: 0)

@@ -278,18 +278,22 @@ final class GroupCoordinator: Sendable {
         return counts
     }
 
-    /// Deletes a group without members; answers when that is durable.
-    func delete(_ groupId: String, reply: @escaping @Sendable (ErrorCode) -> Void) {
-        let error = state.withLock { state -> ErrorCode in
-            if let slot = state.groups[groupId] {
-                guard slot.machine.phase == .empty, slot.machine.pendingMembers.isEmpty else { return .nonEmptyGroup }
-                state.groups[groupId] = nil
+    /// Deletes groups without members; answers, in the same order, when that is durable.
+    func delete(_ groupIds: [String], reply: @escaping @Sendable ([ErrorCode]) -> Void) {
+        let stored = offsets.groups
+        let errors = state.withLock { state in
+            groupIds.map { id -> ErrorCode in
+                guard let slot = state.groups[id] else { return stored.contains(id) ? .none : .groupIdNotFound }
+                guard slot.machine.isDeserted else { return .nonEmptyGroup }
+                state.groups[id] = nil
                 return .none
             }
-            return offsets.groups.contains(groupId) ? .none : .groupIdNotFound
         }
-        guard error == .none else { return reply(error) }
-        offsets.write([.groupRemoved(group: groupId)]) { reply($0 == nil ? .none : .coordinatorNotAvailable) }
+        let removals = zip(groupIds, errors).filter { $1 == .none }.map { OffsetStore.Record.groupRemoved(group: $0.0) }
+        guard !removals.isEmpty else { return reply(errors) }
+        offsets.write(removals) { failure in
+            reply(failure == nil ? errors : errors.map { $0 == .none ? .coordinatorNotAvailable : $0 })
+        }
     }
 
     // MARK: Time
@@ -319,9 +323,7 @@ final class GroupCoordinator: Sendable {
                 guard let machine = state.groups[id]?.machine else {
                     return now - startedAt > options.offsetRetentionMs
                 }
-                guard machine.phase == .empty, machine.pendingMembers.isEmpty,
-                    now - machine.emptySince > options.offsetRetentionMs
-                else { return false }
+                guard machine.isDeserted, now - machine.emptySince > options.offsetRetentionMs else { return false }
                 state.groups[id] = nil
                 return true
             }
@@ -354,8 +356,7 @@ final class GroupCoordinator: Sendable {
     /// Keeps the number of groups in memory bounded; what an empty group has to remember is in the store.
     private func makeRoom(_ state: inout State) -> Bool {
         guard state.groups.count >= options.maxGroups else { return true }
-        let idle = state.groups.first { $0.value.machine.phase == .empty && $0.value.machine.pendingMembers.isEmpty }
-        guard let idle else { return false }
+        guard let idle = state.groups.first(where: { $0.value.machine.isDeserted }) else { return false }
         state.groups[idle.key] = nil
         return true
     }

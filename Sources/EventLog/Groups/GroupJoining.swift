@@ -263,20 +263,13 @@ extension GroupMachine {
 
     mutating func sync(_ request: SyncGroupRequest, ticket: Ticket, now: Int64) -> [Action] {
         func refuse(_ error: ErrorCode) -> [Action] { [.answerSync(ticket, SyncGroupResponse(error: error))] }
-        let error = validate(
-            memberId: request.memberId,
-            instanceId: request.groupInstanceId,
-            generation: request.generation
-        )
+        let error = admit(request, now: now)
         guard error == .none, let place = position(request.memberId) else { return refuse(error) }
-        if let type = request.protocolType, let mine = protocolType, type != mine {
-            return refuse(.inconsistentGroupProtocol)
-        }
-        if let name = request.protocolName, let mine = protocolName, name != mine {
+        func differs(_ wanted: String?, _ mine: String?) -> Bool { wanted != nil && mine != nil && wanted != mine }
+        if differs(request.protocolType, protocolType) || differs(request.protocolName, protocolName) {
             return refuse(.inconsistentGroupProtocol)
         }
         var actions: [Action] = []
-        members[place].deadline = now + members[place].sessionTimeoutMs
         switch phase {
         case .empty: return refuse(.unknownMemberId)
         case .preparing: return refuse(.rebalanceInProgress)

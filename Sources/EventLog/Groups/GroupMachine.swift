@@ -100,6 +100,9 @@ struct GroupMachine: Sendable {
         emptySince = now
     }
 
+    /// Whether nobody is there or about to come.
+    var isDeserted: Bool { phase == .empty && pendingMembers.isEmpty }
+
     func position(_ memberId: String) -> Int? { members.firstIndex { $0.id == memberId } }
 
     /// The next time at which ``expire(now:)`` has something to do.
@@ -120,41 +123,31 @@ struct GroupMachine: Sendable {
     // MARK: Heartbeat
 
     mutating func heartbeat(_ request: HeartbeatRequest, now: Int64) -> ErrorCode {
-        let error = validate(
-            memberId: request.memberId,
-            instanceId: request.groupInstanceId,
-            generation: request.generation
-        )
-        guard error == .none, let place = position(request.memberId) else { return error }
-        members[place].deadline = now + members[place].sessionTimeoutMs
-        return phase == .preparing ? .rebalanceInProgress : .none
+        let error = admit(request, now: now)
+        return error == .none && phase == .preparing ? .rebalanceInProgress : error
     }
 
-    /// The checks that heartbeat, sync and commit share.
-    func validate(memberId: String, instanceId: String?, generation wanted: Int32) -> ErrorCode {
+    /// The checks that heartbeat, sync and commit share. What passes them is a sign of life.
+    mutating func admit(_ request: some MemberRequest, now: Int64) -> ErrorCode {
         if phase == .empty { return .unknownMemberId }
-        if let instanceId {
+        if let instanceId = request.groupInstanceId {
             guard let current = staticMembers[instanceId] else { return .unknownMemberId }
-            if current != memberId { return .fencedInstanceId }
+            if current != request.memberId { return .fencedInstanceId }
         }
-        guard position(memberId) != nil else { return .unknownMemberId }
-        return wanted == generation ? .none : .illegalGeneration
+        guard let place = position(request.memberId) else { return .unknownMemberId }
+        guard request.generation == generation else { return .illegalGeneration }
+        members[place].deadline = now + members[place].sessionTimeoutMs
+        return .none
     }
 
     // MARK: Committing offsets
 
-    /// Whether a commit is allowed; a member's commit also counts as a sign of life.
+    /// Whether a commit is allowed.
     mutating func allowCommit(_ request: OffsetCommitRequest, now: Int64) -> ErrorCode {
         if request.generation < 0, phase == .empty { return .none }
         if request.generation < 0, request.memberId.isEmpty, request.groupInstanceId == nil { return .unknownMemberId }
-        let error = validate(
-            memberId: request.memberId,
-            instanceId: request.groupInstanceId,
-            generation: request.generation
-        )
-        guard error == .none, let place = position(request.memberId) else { return error }
-        members[place].deadline = now + members[place].sessionTimeoutMs
-        return phase == .completing ? .rebalanceInProgress : .none
+        let error = admit(request, now: now)
+        return error == .none && phase == .completing ? .rebalanceInProgress : error
     }
 
     // MARK: Leaving
@@ -222,3 +215,14 @@ struct GroupMachine: Sendable {
         return actions
     }
 }
+
+/// A request of one member, with the generation that it believes in.
+protocol MemberRequest {
+    var memberId: String { get }
+    var groupInstanceId: String? { get }
+    var generation: Int32 { get }
+}
+
+extension HeartbeatRequest: MemberRequest {}
+extension SyncGroupRequest: MemberRequest {}
+extension OffsetCommitRequest: MemberRequest {}

@@ -22,21 +22,21 @@ public struct EventLogInspector: Sendable {
         /// The partition's number.
         public var partition: Int
         /// Segment files.
-        public var segments: Int
+        public var segments = 0
         /// Whole, intact batches.
-        public var batches: Int
+        public var batches = 0
         /// Records in them, by their headers.
-        public var records: Int
+        public var records = 0
         /// Bytes in them.
-        public var bytes: Int
+        public var bytes = 0
         /// The first offset on disk.
-        public var firstOffset: Int64
+        public var firstOffset: Int64 = 0
         /// The offset after the last.
-        public var endOffset: Int64
+        public var endOffset: Int64 = 0
         /// Bytes at the end of the last segment that are neither a batch nor reserved zeros: an unfinished write.
-        public var unfinishedBytes: Int
+        public var unfinishedBytes = 0
         /// Damage: a sentence per place. An unfinished write is none.
-        public var problems: [String]
+        public var problems: [String] = []
     }
 
     /// One batch, as ``batches(topic:partition:from:limit:)`` lists it.
@@ -136,18 +136,7 @@ public struct EventLogInspector: Sendable {
     }
 
     private func verify(_ topic: MetaRecord.Topic, _ index: Int32) throws(StorageError) -> PartitionReport {
-        var report = PartitionReport(
-            topic: topic.name,
-            partition: Int(index),
-            segments: 0,
-            batches: 0,
-            records: 0,
-            bytes: 0,
-            firstOffset: 0,
-            endOffset: 0,
-            unfinishedBytes: 0,
-            problems: []
-        )
+        var report = PartitionReport(topic: topic.name, partition: Int(index))
         let segments = try segments(topic.name, index)
         report.segments = segments.count
         report.firstOffset = segments.first?.baseOffset ?? 0

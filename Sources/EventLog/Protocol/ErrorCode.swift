@@ -44,3 +44,14 @@ struct ErrorCode: RawRepresentable, Hashable, Sendable {
     static let unknownTopicId = ErrorCode(rawValue: 100)
     static let unsupportedEndpointType = ErrorCode(rawValue: 115)
 }
+
+/// Why something that was asked for is not done, and a sentence where the code does not say it all.
+struct Refusal: Error {
+    let code: ErrorCode
+    let reason: String?
+
+    init(_ code: ErrorCode, _ reason: String? = nil) {
+        self.code = code
+        self.reason = reason
+    }
+}

@@ -41,33 +41,17 @@ struct BatchHeader: Equatable, Sendable {
 
     /// Reads the header at `index`, or nil when fewer than 61 bytes are there or the format is not 2.
     init?(_ buffer: ByteBuffer, at index: Int) {
-        guard index >= 0, buffer.writerIndex - index >= Self.size,
-            buffer.getInteger(at: index + Self.magicPosition, as: Int8.self) == 2,
-            let baseOffset = buffer.getInteger(at: index, as: Int64.self),
-            let length = buffer.getInteger(at: index + 8, as: Int32.self),
-            let leaderEpoch = buffer.getInteger(at: index + 12, as: Int32.self),
-            let crc = buffer.getInteger(at: index + 17, as: UInt32.self),
-            let attributes = buffer.getInteger(at: index + 21, as: Int16.self),
-            let lastOffsetDelta = buffer.getInteger(at: index + 23, as: Int32.self),
-            let baseTimestamp = buffer.getInteger(at: index + 27, as: Int64.self),
-            let maxTimestamp = buffer.getInteger(at: index + 35, as: Int64.self),
-            let producerId = buffer.getInteger(at: index + 43, as: Int64.self),
-            let producerEpoch = buffer.getInteger(at: index + 51, as: Int16.self),
-            let baseSequence = buffer.getInteger(at: index + 53, as: Int32.self),
-            let recordCount = buffer.getInteger(at: index + 57, as: Int32.self)
+        typealias Fields = (Int64, Int32, Int32, Int8, UInt32, Int16, Int32, Int64, Int64, Int64, Int16, Int32, Int32)
+        guard var bytes = buffer.getSlice(at: index, length: Self.size),
+            let fields = bytes.readMultipleIntegers(as: Fields.self)
         else { return nil }
-        self.baseOffset = baseOffset
-        self.totalSize = Self.lengthPrefix + Int(length)
-        self.leaderEpoch = leaderEpoch
-        self.crc = crc
-        self.attributes = attributes
-        self.lastOffsetDelta = lastOffsetDelta
-        self.baseTimestamp = baseTimestamp
-        self.maxTimestamp = maxTimestamp
-        self.producerId = producerId
-        self.producerEpoch = producerEpoch
-        self.baseSequence = baseSequence
-        self.recordCount = recordCount
+        let (length, magic): (Int32, Int8)
+        (
+            baseOffset, length, leaderEpoch, magic, crc, attributes, lastOffsetDelta, baseTimestamp, maxTimestamp,
+            producerId, producerEpoch, baseSequence, recordCount
+        ) = fields
+        guard magic == 2 else { return nil }
+        totalSize = Self.lengthPrefix + Int(length)
     }
 
     /// Whether the numbers can be those of a stored batch; checked before any of them is calculated with.
@@ -99,44 +83,29 @@ enum Checksum {
 enum BatchCheck {
     /// Checks one batch that a producer sent: exactly one batch of format 2, with a right checksum, no control or
     /// transactional batch, consecutive records. Reads no keys or values.
-    static func produced(_ records: ByteBuffer, maxBytes: Int) -> Result<BatchHeader, BatchRefusal> {
-        let start = records.readerIndex
-        let size = records.readableBytes
-        guard size <= maxBytes else { return .failure(.init(.messageTooLarge, "the batch exceeds max.message.bytes")) }
-        guard size >= BatchHeader.size else {
-            return .failure(.init(.corruptMessage, "the batch is shorter than its header"))
+    static func produced(_ records: ByteBuffer, maxBytes: Int) throws(Refusal) -> BatchHeader {
+        func require(_ isRight: Bool, _ code: ErrorCode, _ reason: String) throws(Refusal) {
+            if !isRight { throw Refusal(code, reason) }
         }
-        if let magic = records.getInteger(at: start + BatchHeader.magicPosition, as: Int8.self), magic != 2 {
-            return .failure(.init(.unsupportedForMessageFormat, "only record batch format 2 is supported"))
-        }
+        let (start, size) = (records.readerIndex, records.readableBytes)
+        try require(size <= maxBytes, .messageTooLarge, "the batch exceeds max.message.bytes")
+        try require(size >= BatchHeader.size, .corruptMessage, "the batch is shorter than its header")
         guard let header = BatchHeader(records, at: start) else {
-            return .failure(.init(.corruptMessage, "the batch header is unreadable"))
+            throw Refusal(.unsupportedForMessageFormat, "only record batch format 2 is supported")
         }
-        guard header.totalSize == size else {
-            return .failure(.init(.invalidRecord, "one whole batch per partition is expected"))
-        }
-        guard isIntact(records, at: start, header: header) else {
-            return .failure(.init(.corruptMessage, "the checksum is wrong"))
-        }
-        guard header.baseOffset == 0 else { return .failure(.init(.invalidRecord, "the base offset must be 0")) }
-        guard header.codec <= 4 else {
-            return .failure(.init(.unsupportedCompressionType, "unknown compression codec"))
-        }
-        guard header.attributes & (BatchHeader.controlFlag | BatchHeader.transactionalFlag) == 0 else {
-            return .failure(.init(.invalidRecord, "control and transactional batches are not supported"))
-        }
-        guard header.recordCount > 0, header.lastOffsetDelta == header.recordCount - 1 else {
-            return .failure(.init(.invalidRecord, "record count and last offset delta disagree"))
-        }
-        if header.hasProducer {
-            guard header.producerEpoch >= 0, header.baseSequence >= 0 else {
-                return .failure(.init(.invalidRecord, "a producer id needs an epoch and a sequence"))
-            }
-        }
-        if header.codec == 0, !RecordWalk.isConsistent(records, header: header) {
-            return .failure(.init(.invalidRecord, "the records are malformed"))
-        }
-        return .success(header)
+        try require(header.totalSize == size, .invalidRecord, "one whole batch per partition is expected")
+        try require(isIntact(records, at: start, header: header), .corruptMessage, "the checksum is wrong")
+        try require(header.baseOffset == 0, .invalidRecord, "the base offset must be 0")
+        try require(header.codec <= 4, .unsupportedCompressionType, "unknown compression codec")
+        let isPlain = header.attributes & (BatchHeader.controlFlag | BatchHeader.transactionalFlag) == 0
+        try require(isPlain, .invalidRecord, "control and transactional batches are not supported")
+        let isCounted = header.recordCount > 0 && header.lastOffsetDelta == header.recordCount - 1
+        try require(isCounted, .invalidRecord, "record count and last offset delta disagree")
+        let isSequenced = !header.hasProducer || header.producerEpoch >= 0 && header.baseSequence >= 0
+        try require(isSequenced, .invalidRecord, "a producer id needs an epoch and a sequence")
+        let isConsistent = header.codec != 0 || RecordWalk.isConsistent(records, header: header)
+        try require(isConsistent, .invalidRecord, "the records are malformed")
+        return header
     }
 
     /// Whether the whole batch at `index` is there and its checksum right.
@@ -175,16 +144,5 @@ enum BatchCheck {
             count: records.readableBytes - BatchHeader.crcStart
         )
         records.setInteger(crc, at: start + BatchHeader.crcPosition)
-    }
-}
-
-/// Why a produced batch is refused.
-struct BatchRefusal: Error {
-    let code: ErrorCode
-    let reason: String
-
-    init(_ code: ErrorCode, _ reason: String) {
-        self.code = code
-        self.reason = reason
     }
 }

@@ -127,7 +127,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         context?.close(promise: nil)
     }
 
-    private func fail(_ reason: String) {
+    fileprivate func fail(_ reason: String) {
         broker.metrics.connectionsFailed.increment(by: 1)
         broker.logger.debug("Closing a connection", metadata: ["reason": "\(reason)", "peer": "\(peer)"])
         close()
@@ -188,7 +188,7 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func begin(_ length: Int, _ bytes: inout ByteBuffer) {
         let reference = ConnectionReference(self, context: context)
-        if broker.requestBudget.take(length, grant: { reference.budgetGranted(length) }) {
+        if broker.requestBudget.take(length, grant: { reference.run { $0.budgetGranted(length) } }) {
             if let whole = bytes.readSlice(length: length) {
                 frame = .length(ByteBuffer())
                 accept(whole)
@@ -227,13 +227,9 @@ final class ConnectionHandler: ChannelInboundHandler {
         guard stallTimer == nil, let context else { return }
         let reference = ConnectionReference(self, context: context)
         stallTimer = context.eventLoop.scheduleTask(in: .seconds(Int64(broker.configuration.stallSeconds))) {
-            reference.stalled()
+            reference.run { $0.fail("a frame did not become complete") }
         }
     }
-
-    fileprivate func writeStalled() { fail("an answer was not read") }
-
-    fileprivate func stalled() { fail("a frame did not become complete") }
 
     // MARK: Requests
 
@@ -297,7 +293,7 @@ final class ConnectionHandler: ChannelInboundHandler {
                 clientId: header.clientId,
                 host: "/\(peer)"
             )
-            let responder = Responder(context: known) { answer in reference.finish(number, answer) }
+            let responder = Responder(context: known) { answer in reference.run { $0.finish(number, answer) } }
             running = try broker.handle(
                 body,
                 isKnownVersion: isKnownVersion,
@@ -351,7 +347,9 @@ final class ConnectionHandler: ChannelInboundHandler {
                 // A client that stops reading must not keep the bytes that all share.
                 let reference = ConnectionReference(self, context: context)
                 let stall = TimeAmount.seconds(Int64(broker.configuration.stallSeconds))
-                let timer = context.eventLoop.scheduleTask(in: stall) { reference.writeStalled() }
+                let timer = context.eventLoop.scheduleTask(in: stall) {
+                    reference.run { $0.fail("an answer was not read") }
+                }
                 let promise = context.eventLoop.makePromise(of: Void.self)
                 promise.futureResult.whenComplete { _ in
                     timer.cancel()
@@ -381,7 +379,7 @@ private struct ConnectionReference: Sendable {
         self.handler = context.map { NIOLoopBound(handler, eventLoop: $0.eventLoop) }
     }
 
-    private func run(_ body: @escaping @Sendable (ConnectionHandler) -> Void) {
+    func run(_ body: @escaping @Sendable (ConnectionHandler) -> Void) {
         guard let eventLoop, let handler else { return }
         if eventLoop.inEventLoop {
             body(handler.value)
@@ -389,9 +387,4 @@ private struct ConnectionReference: Sendable {
             eventLoop.execute { body(handler.value) }
         }
     }
-
-    func finish(_ number: UInt64, _ answer: Responder.Answer) { run { $0.finish(number, answer) } }
-    func budgetGranted(_ length: Int) { run { $0.budgetGranted(length) } }
-    func stalled() { run { $0.stalled() } }
-    func writeStalled() { run { $0.writeStalled() } }
 }

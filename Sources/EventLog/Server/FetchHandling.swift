@@ -24,10 +24,8 @@ private final class FetchOperation: RunningRequest, Sendable {
         let topic: Int
         let place: Int
         let log: PartitionLog?
-        let offset: Int64
-        let maxBytes: Int
-        let epoch: Int32
-        let lastFetchedEpoch: Int32
+        let wanted: FetchRequest.Partition
+        var maxBytes: Int { max(0, Int(wanted.maxBytes)) }
     }
 
     private struct Ready: Sendable {
@@ -69,17 +67,8 @@ private final class FetchOperation: RunningRequest, Sendable {
             answer.partitions.reserveCapacity(topic.partitions.count)
             for (index, partition) in topic.partitions.enumerated() {
                 let known = partition.index >= 0 && Int(partition.index) < logs.count
-                targets.append(
-                    Target(
-                        topic: place,
-                        place: index,
-                        log: known ? logs[Int(partition.index)] : nil,
-                        offset: partition.fetchOffset,
-                        maxBytes: max(0, Int(partition.maxBytes)),
-                        epoch: partition.currentLeaderEpoch,
-                        lastFetchedEpoch: partition.lastFetchedEpoch
-                    )
-                )
+                let log = known ? logs[Int(partition.index)] : nil
+                targets.append(Target(topic: place, place: index, log: log, wanted: partition))
                 answer.partitions.append(
                     .init(
                         index: partition.index,
@@ -136,15 +125,17 @@ private final class FetchOperation: RunningRequest, Sendable {
                 set { $0.error = .unknownTopicOrPartition }
                 continue
             }
-            let epochError = broker.checkEpoch(target.epoch)
+            let epochError = broker.checkEpoch(target.wanted.currentLeaderEpoch)
             guard epochError == .none else {
                 mustAnswer = true
                 set { $0.error = epochError }
                 continue
             }
-            if target.lastFetchedEpoch >= 0 {
-                let end = log.end(ofEpoch: target.lastFetchedEpoch)
-                if end.map({ $0.epoch < target.lastFetchedEpoch || $0.offset < target.offset }) ?? true {
+            if target.wanted.lastFetchedEpoch >= 0 {
+                let end = log.end(ofEpoch: target.wanted.lastFetchedEpoch)
+                if end.map({ $0.epoch < target.wanted.lastFetchedEpoch || $0.offset < target.wanted.fetchOffset })
+                    ?? true
+                {
                     mustAnswer = true
                     set {
                         $0.error = end == nil ? .offsetOutOfRange : .none
@@ -153,7 +144,7 @@ private final class FetchOperation: RunningRequest, Sendable {
                     continue
                 }
             }
-            let (found, bounds) = log.fetchState(at: target.offset, waiter: isLate ? nil : waiter)
+            let (found, bounds) = log.fetchState(at: target.wanted.fetchOffset, waiter: isLate ? nil : waiter)
             set {
                 $0.highWatermark = bounds.highWatermark
                 $0.lastStableOffset = bounds.highWatermark

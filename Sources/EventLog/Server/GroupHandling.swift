@@ -1,6 +1,3 @@
-import NIOCore
-import Synchronization
-
 extension Broker {
     func joinGroup(_ request: JoinGroupRequest, _ responder: Responder) {
         let context = responder.context
@@ -45,30 +42,9 @@ extension Broker {
     }
 
     func deleteGroups(_ request: DeleteGroupsRequest, _ responder: Responder) {
-        guard !request.groups.isEmpty else { return responder.send(DeleteGroupsResponse()) }
-        let results = Mutex(
-            (
-                response: DeleteGroupsResponse(results: request.groups.map { .init(groupId: $0) }),
-                missing: request.groups.count
-            )
-        )
-        let box = SharedBox(results)
-        for (place, group) in request.groups.enumerated() {
-            groups.delete(group) { error in
-                let finished = box.value.withLock { state -> DeleteGroupsResponse? in
-                    state.response.results[place].error = error
-                    state.missing -= 1
-                    return state.missing == 0 ? state.response : nil
-                }
-                if let finished { responder.send(finished) }
-            }
+        groups.delete(request.groups) { errors in
+            let results = zip(request.groups, errors).map { DeleteGroupsResponse.Result(groupId: $0, error: $1) }
+            responder.send(DeleteGroupsResponse(results: results))
         }
     }
-}
-
-/// Carries a value that cannot be copied (a lock) into several closures.
-final class SharedBox<Value: ~Copyable & Sendable>: Sendable {
-    let value: Value
-
-    init(_ value: consuming Value) { self.value = value }
 }

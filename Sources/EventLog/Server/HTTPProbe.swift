@@ -1,16 +1,16 @@
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import Synchronization
 import Telemetry
 
 /// The small HTTP listener: `/health/live`, `/health/ready` and `/metrics`. Answers one request per connection.
 final class HTTPProbe: Sendable {
     let channel: any Channel
     var port: Int? { channel.localAddress?.port }
-    private let source: SharedBox<Mutex<Broker?>>
+    private let source: NIOLockedValueBox<Broker?>
 
-    private init(channel: any Channel, source: SharedBox<Mutex<Broker?>>) {
+    private init(channel: any Channel, source: NIOLockedValueBox<Broker?>) {
         self.channel = channel
         self.source = source
     }
@@ -18,7 +18,7 @@ final class HTTPProbe: Sendable {
     /// Listens where the configuration says; nil when it says nowhere.
     static func bind(_ configuration: EventLogConfiguration, group: any EventLoopGroup) async throws -> HTTPProbe? {
         guard let host = configuration.metricsHost else { return nil }
-        let source = SharedBox(Mutex<Broker?>(nil))
+        let source = NIOLockedValueBox<Broker?>(nil)
         let channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
@@ -33,7 +33,7 @@ final class HTTPProbe: Sendable {
     }
 
     /// From now on the server is ready.
-    func ready(_ broker: Broker) { source.value.withLock { $0 = broker } }
+    func ready(_ broker: Broker) { source.withLockedValue { $0 = broker } }
 }
 
 /// Confined to its channel's event loop.
@@ -41,10 +41,10 @@ private final class ProbeHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private let source: SharedBox<Mutex<Broker?>>
+    private let source: NIOLockedValueBox<Broker?>
     private var head: HTTPRequestHead?
 
-    init(source: SharedBox<Mutex<Broker?>>) { self.source = source }
+    init(source: NIOLockedValueBox<Broker?>) { self.source = source }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
@@ -65,7 +65,7 @@ private final class ProbeHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     private func answer(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
-        let broker = source.value.withLock { $0 }
+        let broker = source.withLockedValue { $0 }
         let path = head.uri.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "/"
         var status = HTTPResponseStatus.ok
         var type = "application/json"

@@ -137,22 +137,15 @@ extension Broker {
         }
         answer.error = checkEpoch(partition.currentLeaderEpoch)
         guard answer.error == .none else { return answer }
-        let bounds = log.bounds
         do throws(StorageError) {
-            switch partition.timestamp {
-            case ListOffsetsRequest.latest: answer.offset = bounds.highWatermark
-            case ListOffsetsRequest.earliest: answer.offset = bounds.logStart
-            case ListOffsetsRequest.maxTimestamp where version >= 7:
-                if let record = try log.lookUpMaxTimestamp() {
-                    answer.offset = record.offset
-                    answer.timestamp = record.timestamp
+            let found: RecordWalk.Record? =
+                switch partition.timestamp {
+                case ListOffsetsRequest.latest: .init(offset: log.bounds.highWatermark, timestamp: -1)
+                case ListOffsetsRequest.earliest: .init(offset: log.bounds.logStart, timestamp: -1)
+                case ListOffsetsRequest.maxTimestamp where version >= 7: try log.lookUpMaxTimestamp()
+                default: try log.lookUp(timestamp: partition.timestamp)
                 }
-            default:
-                if let record = try log.lookUp(timestamp: partition.timestamp) {
-                    answer.offset = record.offset
-                    answer.timestamp = record.timestamp
-                }
-            }
+            if let found { (answer.offset, answer.timestamp) = (found.offset, found.timestamp) }
         } catch {
             logger.error("A lookup by time failed", metadata: ["error": "\(error)"])
             answer.error = .storageError

@@ -55,29 +55,9 @@ extension Broker {
                         response.topics[place].partitions[index].errorMessage = message
                     }
                 }
-                guard responder.context.row.served.contains(responder.context.version) else {
-                    refuse(.unsupportedVersion)
-                    continue
-                }
-                guard (-1...1).contains(acks) else {
-                    refuse(.invalidRequiredAcks)
-                    continue
-                }
-                guard request.transactionalId == nil else {
-                    refuse(.invalidRequest, "transactions are not supported")
-                    continue
-                }
-                guard let log = store.partition(topic.name, partition.index) else {
-                    refuse(.unknownTopicOrPartition)
-                    continue
-                }
-                guard let records = partition.records else {
-                    refuse(.invalidRecord, "there are no records")
-                    continue
-                }
-                switch BatchCheck.produced(records, maxBytes: log.settings.maxMessageBytes) {
-                case .failure(let refusal): refuse(refusal.code, refusal.reason)
-                case .success(let header):
+                do throws(Refusal) {
+                    let (log, records) = try admit(partition, of: topic.name, in: request, responder.context)
+                    let header = try BatchCheck.produced(records, maxBytes: log.settings.maxMessageBytes)
                     log.append(records, header: header) { [log] outcome in
                         switch outcome {
                         case .refused(let code): refuse(code)
@@ -91,10 +71,27 @@ extension Broker {
                             }
                         }
                     }
+                } catch {
+                    refuse(error.code, error.reason)
                 }
             }
         }
         collector.note(responder, acks: acks)
+    }
+
+    /// What can be said of a batch without looking into it.
+    private func admit(
+        _ partition: ProduceRequest.Partition,
+        of topic: String,
+        in request: ProduceRequest,
+        _ context: RequestContext
+    ) throws(Refusal) -> (PartitionLog, ByteBuffer) {
+        guard context.row.served.contains(context.version) else { throw Refusal(.unsupportedVersion) }
+        guard (-1...1).contains(request.acks) else { throw Refusal(.invalidRequiredAcks) }
+        if request.transactionalId != nil { throw Refusal(.invalidRequest, "transactions are not supported") }
+        guard let log = store.partition(topic, partition.index) else { throw Refusal(.unknownTopicOrPartition) }
+        guard let records = partition.records else { throw Refusal(.invalidRecord, "there are no records") }
+        return (log, records)
     }
 
     func initProducerId(_ request: InitProducerIdRequest, _ responder: Responder) {

@@ -59,6 +59,10 @@ struct StorageError: Error, CustomStringConvertible {
     let path: String
     let detail: String
 
+    init(_ kind: Kind, _ operation: String, _ path: String, _ detail: String) {
+        (self.kind, self.operation, self.path, self.detail) = (kind, operation, path, detail)
+    }
+
     var description: String { "\(operation) failed for \(path): \(detail)" }
 }
 
@@ -79,9 +83,7 @@ extension FileLayer {
         guard exists(path) else { return nil }
         let file = try open(path, create: false)
         let size = try file.size()
-        guard size <= limit else {
-            throw StorageError(kind: .other, operation: "read", path: path, detail: "\(size) bytes are too many")
-        }
+        guard size <= limit else { throw StorageError(.other, "read", path, "\(size) bytes are too many") }
         return try file.read(at: 0, count: size)
     }
 }

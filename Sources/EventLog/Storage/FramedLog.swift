@@ -1,6 +1,6 @@
+import Dispatch
 import Failpoints
 import Logging
-import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -131,9 +131,7 @@ final class FramedLog: Sendable {
         let step = state.withLock { state -> Step in
             if let failure = state.failure { return .refuse(failure) }
             guard state.pendingBytes + frames.readableBytes <= Self.maxPendingBytes else {
-                return .refuse(
-                    StorageError(kind: .other, operation: "append", path: name, detail: "too much is waiting")
-                )
+                return .refuse(StorageError(.other, "append", name, "too much is waiting"))
             }
             state.pendingBytes += frames.readableBytes
             state.pending.append(Pending(frames: frames, completion: completion))
@@ -151,7 +149,7 @@ final class FramedLog: Sendable {
     /// Appends and blocks until the entries are durable. For the administration thread and for start.
     func appendAndWait(_ payloads: [ByteBuffer]) throws(StorageError) {
         let result = Mutex<StorageError?>(nil)
-        let done = BlockingSignal()
+        let done = DispatchSemaphore(value: 0)
         append(payloads) { error in
             result.withLock { $0 = error }
             done.signal()
@@ -261,20 +259,5 @@ final class FramedLog: Sendable {
             return true
         }
         if isIdle { callback() }
-    }
-}
-
-/// A one-shot signal that a thread can block on. Never used on an event loop or in the cooperative pool.
-final class BlockingSignal: Sendable {
-    private let condition = ConditionLock(value: false)
-
-    func signal() {
-        condition.lock()
-        condition.unlock(withValue: true)
-    }
-
-    func wait() {
-        condition.lock(whenValue: true)
-        condition.unlock()
     }
 }

@@ -9,7 +9,6 @@ struct Topic: Sendable {
     let name: String
     let id: TopicID
     let settings: TopicSettings
-    let createdAt: Int64
     /// In order of their index.
     var partitions: [PartitionLog]
 }
@@ -91,7 +90,7 @@ final class LogStore: Sendable {
             meta.apply(record)
         }
         leaderEpoch = meta.leaderEpoch
-        try Self.finishDeletions(&meta, directory: directory, log: log, files: files)
+        try Self.finishDeletions(&meta, directory: directory, log: log, offsets: offsets, files: files)
         var summary = Summary(stoppedCleanly: stoppedCleanly)
         let topics = try Self.openTopics(
             meta,
@@ -114,12 +113,7 @@ final class LogStore: Sendable {
             {
                 return file.clusterId
             }
-            throw StorageError(
-                kind: .corruption,
-                operation: "start",
-                path: "\(directory)/cluster.json",
-                detail: "unreadable"
-            )
+            throw StorageError(.corruption, "start", "\(directory)/cluster.json", "unreadable")
         }
         let random = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
         let id = Data(random).base64EncodedString()
@@ -134,6 +128,7 @@ final class LogStore: Sendable {
         _ meta: inout MetaState,
         directory: String,
         log: FramedLog,
+        offsets: OffsetStore,
         files: any FileLayer
     ) throws(StorageError) {
         let liveNames = Set(meta.topics.values.map(\.name))
@@ -141,6 +136,7 @@ final class LogStore: Sendable {
             // A topic of the same name can only have been created after the old one's directories were renamed.
             if !liveNames.contains(topic.name) {
                 try renameForDeletion(topic, directory: directory, files: files)
+                try offsets.forget(topic: topic.name)
             }
         }
         for name in try files.entries(of: directory) where name.hasSuffix(".deleted") {
@@ -178,32 +174,18 @@ final class LogStore: Sendable {
         environment: StorageEnvironment,
         summary: inout Summary
     ) throws(StorageError) -> [String: Topic] {
-        let jobs = meta.topics.values.flatMap { topic in (0..<topic.partitionCount).map { (topic, $0) } }
-        typealias Opened = Result<(PartitionLog, RecoveryReport), StorageError>
-        let results = Mutex<[TopicPartition: Opened]>([:])
+        let results = Mutex<[TopicPartition: Result<(PartitionLog, RecoveryReport), StorageError>]>([:])
         let done = DispatchGroup()
-        for (topic, partition) in jobs {
-            done.enter()
-            environment.flushers.submit { _ in
-                let result: Opened
-                do throws(StorageError) {
-                    result = .success(
-                        try PartitionLog.open(
-                            topic: topic.name,
-                            index: partition,
-                            directory: "\(options.directory)/\(topic.name)-\(partition)",
-                            settings: TopicSettings(defaults: options.settingDefaults, overrides: topic.overrides),
-                            leaderEpoch: meta.leaderEpoch,
-                            logStart: meta.logStarts[topic.id]?[partition] ?? 0,
-                            stoppedCleanly: stoppedCleanly,
-                            environment: environment
-                        )
-                    )
-                } catch {
-                    result = .failure(error)
+        for topic in meta.topics.values {
+            for index in 0..<topic.partitionCount {
+                done.enter()
+                environment.flushers.submit { _ in
+                    let opened = Result { () throws(StorageError) in
+                        try open(topic, index, meta, isTrusted: stoppedCleanly, options, environment)
+                    }
+                    results.withLock { $0[TopicPartition(topic: topic.name, partition: index)] = opened }
+                    done.leave()
                 }
-                results.withLock { $0[TopicPartition(topic: topic.name, partition: partition)] = result }
-                done.leave()
             }
         }
         done.wait()
@@ -228,15 +210,30 @@ final class LogStore: Sendable {
                     )
                 }
             }
-            topics[topic.name] = Topic(
-                name: topic.name,
-                id: topic.id,
-                settings: TopicSettings(defaults: options.settingDefaults, overrides: topic.overrides),
-                createdAt: topic.createdAt,
-                partitions: partitions
-            )
+            let settings = TopicSettings(defaults: options.settingDefaults, overrides: topic.overrides)
+            topics[topic.name] = Topic(name: topic.name, id: topic.id, settings: settings, partitions: partitions)
         }
         return topics
+    }
+
+    private static func open(
+        _ topic: MetaRecord.Topic,
+        _ index: Int32,
+        _ meta: MetaState,
+        isTrusted: Bool,
+        _ options: Options,
+        _ environment: StorageEnvironment
+    ) throws(StorageError) -> (PartitionLog, RecoveryReport) {
+        try PartitionLog.open(
+            topic: topic.name,
+            index: index,
+            directory: "\(options.directory)/\(topic.name)-\(index)",
+            settings: TopicSettings(defaults: options.settingDefaults, overrides: topic.overrides),
+            leaderEpoch: meta.leaderEpoch,
+            logStart: meta.logStarts[topic.id]?[index] ?? 0,
+            stoppedCleanly: isTrusted,
+            environment: environment
+        )
     }
 
     // MARK: Looking up
@@ -294,19 +291,46 @@ final class LogStore: Sendable {
     /// Reserves the next block durably and takes its first id. Administration thread.
     func reserveProducerId() throws(StorageError) -> Int64 {
         if let id = takeProducerId() { return id }
-        let record = state.withLock { MetaRecord.producerIds(below: $0.meta.nextProducerId + Self.producerIdBlock) }
-        try log.appendAndWait([record.encoded()])
-        state.withLock { $0.meta.apply(record) }
+        try remember(.producerIds(below: state.withLock { $0.meta.nextProducerId } + Self.producerIdBlock))
         return try reserveProducerId()
     }
 
     // MARK: Administration (one thread)
+
+    /// Ends the server when a directory could not be synchronised: which names it holds is unknown from here on, and a
+    /// second try would not tell.
+    private func decisive<Value>(_ change: () throws(StorageError) -> Value) throws(StorageError) -> Value {
+        do {
+            return try change()
+        } catch {
+            if error.kind == .synchronization { environment.onFatal(error) }
+            throw error
+        }
+    }
+
+    /// Makes a record durable, then counts it in.
+    private func remember(_ record: MetaRecord) throws(StorageError) {
+        try log.appendAndWait([record.encoded()])
+        state.withLock { $0.meta.apply(record) }
+    }
 
     /// Whether so many more partitions would exceed the limit.
     func exceedsLimit(adding count: Int) -> Bool { partitionCount + count > options.maxPartitions }
 
     /// Creates a topic; the caller has checked name, counts and settings.
     func createTopic(_ name: String, partitionCount: Int32, overrides: [String: String]) throws(StorageError) -> Topic {
+        try decisive { () throws(StorageError) in
+            try newTopic(name, partitionCount: partitionCount, overrides: overrides)
+        }
+    }
+
+    private func newTopic(
+        _ name: String,
+        partitionCount: Int32,
+        overrides: [String: String]
+    ) throws(StorageError) -> Topic {
+        // A creation that failed half-way left its record, and a name stands for one topic.
+        if let half = state.withLock({ $0.meta.topics.values.first { $0.name == name } }) { try erase(half) }
         let record = MetaRecord.Topic(
             name: name,
             id: .random(),
@@ -321,15 +345,12 @@ final class LogStore: Sendable {
                 try environment.files.rename(path, to: "\(path).\(String(record.id.low, radix: 16)).stray")
             }
         }
-        try log.appendAndWait([MetaRecord.topicCreated(record).encoded()])
-        state.withLock { $0.meta.apply(.topicCreated(record)) }
-        let partitions = try openNew(record, range: 0..<partitionCount)
+        try remember(.topicCreated(record))
         let topic = Topic(
             name: name,
             id: record.id,
             settings: TopicSettings(defaults: options.settingDefaults, overrides: overrides),
-            createdAt: record.createdAt,
-            partitions: partitions
+            partitions: try openNew(record, range: 0..<partitionCount)
         )
         state.withLock { $0.topics[name] = topic }
         return topic
@@ -338,64 +359,53 @@ final class LogStore: Sendable {
     /// Raises a topic's number of partitions.
     func addPartitions(to name: String, count: Int32) throws(StorageError) {
         guard let topic = topic(name), let record = state.withLock({ $0.meta.topics[topic.id] }) else { return }
-        let change = MetaRecord.partitionsAdded(topic.id, count: count)
-        try log.appendAndWait([change.encoded()])
-        state.withLock { $0.meta.apply(change) }
-        let added = try openNew(record, range: Int32(topic.partitions.count)..<count)
+        try remember(.partitionsAdded(topic.id, count: count))
+        let added = try decisive { () throws(StorageError) in
+            try openNew(record, range: Int32(topic.partitions.count)..<count)
+        }
         state.withLock { $0.topics[name]?.partitions.append(contentsOf: added) }
     }
 
     private func openNew(_ topic: MetaRecord.Topic, range: Range<Int32>) throws(StorageError) -> [PartitionLog] {
+        let meta = state.withLock { $0.meta }
         var partitions: [PartitionLog] = []
         for index in range {
-            let (partition, _) = try PartitionLog.open(
-                topic: topic.name,
-                index: index,
-                directory: "\(options.directory)/\(topic.name)-\(index)",
-                settings: TopicSettings(defaults: options.settingDefaults, overrides: topic.overrides),
-                leaderEpoch: leaderEpoch,
-                logStart: 0,
-                stoppedCleanly: false,
-                environment: environment
-            )
-            partitions.append(partition)
+            partitions.append(try Self.open(topic, index, meta, isTrusted: false, options, environment).0)
         }
         try environment.files.synchronizeDirectory(options.directory)
         return partitions
     }
 
-    /// Deletes a topic: tombstone, directories renamed, files removed. A crash in between is finished at the next start.
+    /// Deletes a topic with its committed offsets.
     func deleteTopic(_ name: String) throws(StorageError) {
         guard let topic = topic(name), let record = state.withLock({ $0.meta.topics[topic.id] }) else { return }
-        try log.appendAndWait([MetaRecord.topicDeleted(topic.id).encoded()])
-        state.withLock { state in
-            state.meta.apply(.topicDeleted(topic.id))
-            state.topics[name] = nil
-        }
-        for partition in topic.partitions {
+        try decisive { () throws(StorageError) in try erase(record) }
+    }
+
+    /// Tombstone, directories renamed, files removed. A crash in between is finished at the next start.
+    private func erase(_ topic: MetaRecord.Topic) throws(StorageError) {
+        try remember(.topicDeleted(topic.id))
+        let live = state.withLock { $0.topics.removeValue(forKey: topic.name) }
+        for partition in live?.partitions ?? [] {
             partition.takeOffline()
-            let idle = BlockingSignal()
+            let idle = DispatchSemaphore(value: 0)
             partition.whenIdle { idle.signal() }
             idle.wait()
         }
         let files = environment.files
-        try Self.renameForDeletion(record, directory: options.directory, files: files)
-        for index in 0..<record.partitionCount {
-            let path = "\(options.directory)/\(name)-\(index).\(String(record.id.low, radix: 16)).deleted"
+        try Self.renameForDeletion(topic, directory: options.directory, files: files)
+        for index in 0..<topic.partitionCount {
+            let path = "\(options.directory)/\(topic.name)-\(index).\(String(topic.id.low, radix: 16)).deleted"
             if files.exists(path) { try Self.removeTree(path, files: files) }
         }
-        let removals = offsets.removals(ofTopic: name)
-        if !removals.isEmpty { offsets.write(removals) { _ in } }
-        try log.appendAndWait([MetaRecord.topicPurged(topic.id).encoded()])
-        state.withLock { $0.meta.apply(.topicPurged(topic.id)) }
+        try offsets.forget(topic: topic.name)
+        try remember(.topicPurged(topic.id))
     }
 
     /// Moves a partition's log start, durably before anything is removed. Answers the new start.
     func trim(_ topic: Topic, _ partition: PartitionLog, to offset: Int64) throws(StorageError) -> Int64 {
-        let record = MetaRecord.logStart(topic.id, partition: partition.index, offset: offset)
-        try log.appendAndWait([record.encoded()])
-        state.withLock { $0.meta.apply(record) }
-        try partition.trim(to: offset)
+        try remember(.logStart(topic.id, partition: partition.index, offset: offset))
+        try decisive { () throws(StorageError) in try partition.trim(to: offset) }
         return partition.bounds.logStart
     }
 
@@ -421,14 +431,6 @@ final class LogStore: Sendable {
                 environment.readers.submit { _ in
                     do throws(StorageError) {
                         try partition.closeCleanly()
-                        if partition.bounds.isOffline {
-                            throw StorageError(
-                                kind: .synchronization,
-                                operation: "close",
-                                path: partition.directory,
-                                detail: "the partition is offline"
-                            )
-                        }
                     } catch {
                         failure.withLock { $0 = $0 ?? error }
                     }

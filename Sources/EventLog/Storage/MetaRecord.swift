@@ -28,35 +28,20 @@ enum MetaRecord: Equatable, Sendable {
         case .topicCreated(let topic):
             writer.writeInteger(UInt8(1))
             writer.writeText(topic.name)
-            writer.writeTopicID(topic.id)
-            writer.writeInteger(topic.partitionCount)
-            writer.writeInteger(topic.createdAt)
-            writer.writeInteger(UInt16(topic.overrides.count))
+            let id = topic.id
+            let count = UInt16(topic.overrides.count)
+            writer.writeMultipleIntegers(id.high, id.low, topic.partitionCount, topic.createdAt, count)
             for (name, value) in topic.overrides.sorted(by: { $0.key < $1.key }) {
                 writer.writeText(name)
                 writer.writeText(value)
             }
-        case .partitionsAdded(let id, let count):
-            writer.writeInteger(UInt8(2))
-            writer.writeTopicID(id)
-            writer.writeInteger(count)
-        case .topicDeleted(let id):
-            writer.writeInteger(UInt8(3))
-            writer.writeTopicID(id)
-        case .topicPurged(let id):
-            writer.writeInteger(UInt8(4))
-            writer.writeTopicID(id)
-        case .producerIds(let below):
-            writer.writeInteger(UInt8(5))
-            writer.writeInteger(below)
-        case .leaderEpoch(let epoch):
-            writer.writeInteger(UInt8(6))
-            writer.writeInteger(epoch)
+        case .partitionsAdded(let id, let count): writer.writeMultipleIntegers(UInt8(2), id.high, id.low, count)
+        case .topicDeleted(let id): writer.writeMultipleIntegers(UInt8(3), id.high, id.low)
+        case .topicPurged(let id): writer.writeMultipleIntegers(UInt8(4), id.high, id.low)
+        case .producerIds(let below): writer.writeMultipleIntegers(UInt8(5), below)
+        case .leaderEpoch(let epoch): writer.writeMultipleIntegers(UInt8(6), epoch)
         case .logStart(let id, let partition, let offset):
-            writer.writeInteger(UInt8(7))
-            writer.writeTopicID(id)
-            writer.writeInteger(partition)
-            writer.writeInteger(offset)
+            writer.writeMultipleIntegers(UInt8(7), id.high, id.low, partition, offset)
         }
         return writer
     }
@@ -106,11 +91,6 @@ extension ByteBuffer {
     mutating func readText() -> String? {
         guard let length = readInteger(as: UInt16.self), let slice = readSlice(length: Int(length)) else { return nil }
         return String(validating: slice.readableBytesView, as: UTF8.self)
-    }
-
-    mutating func writeTopicID(_ id: TopicID) {
-        writeInteger(id.high)
-        writeInteger(id.low)
     }
 
     mutating func readTopicID() -> TopicID? {

@@ -1,5 +1,5 @@
+import NIOConcurrencyHelpers
 import NIOCore
-import Synchronization
 
 /// A committed offset.
 struct CommittedOffset: Equatable, Sendable {
@@ -101,20 +101,15 @@ final class OffsetStore: Sendable {
         }
     }
 
-    /// Boxes the tables so that replaying can fill them before the store exists.
-    private final class Tables: Sendable {
-        let state = Mutex(State())
-    }
-
-    private let tables: Tables
+    private let tables: NIOLockedValueBox<State>
     private let log: FramedLog
 
     /// Opens and replays `offsets.log`.
     init(directory: String, environment: StorageEnvironment) throws(StorageError) {
-        let tables = Tables()
+        let tables = NIOLockedValueBox(State())
         self.tables = tables
         log = try FramedLog(directory: directory, name: "offsets.log", environment: environment) { payload in
-            if let record = Record.decode(payload) { tables.state.withLock { $0.apply(record) } }
+            if let record = Record.decode(payload) { tables.withLockedValue { $0.apply(record) } }
         }
     }
 
@@ -122,7 +117,7 @@ final class OffsetStore: Sendable {
     func write(_ records: [Record], completion: @escaping @Sendable (StorageError?) -> Void) {
         log.append(records.map { $0.encoded() }) { [tables] error in
             if error == nil {
-                tables.state.withLock { state in
+                tables.withLockedValue { state in
                     for record in records { state.apply(record) }
                 }
             }
@@ -131,37 +126,40 @@ final class OffsetStore: Sendable {
     }
 
     func offset(group: String, _ partition: TopicPartition) -> CommittedOffset? {
-        tables.state.withLock { $0.offsets[group]?[partition] }
+        tables.withLockedValue { $0.offsets[group]?[partition] }
     }
 
     func offsets(group: String) -> [TopicPartition: CommittedOffset] {
-        tables.state.withLock { $0.offsets[group] ?? [:] }
+        tables.withLockedValue { $0.offsets[group] ?? [:] }
     }
 
-    func generation(group: String) -> Int32? { tables.state.withLock { $0.generations[group] } }
+    func generation(group: String) -> Int32? { tables.withLockedValue { $0.generations[group] } }
 
     /// Every group that has a generation or an offset.
     var groups: Set<String> {
-        tables.state.withLock { Set($0.generations.keys).union($0.offsets.filter { !$0.value.isEmpty }.keys) }
+        tables.withLockedValue { Set($0.generations.keys).union($0.offsets.filter { !$0.value.isEmpty }.keys) }
     }
 
     /// Groups with an offset; how many there may be is bounded by the coordinator.
-    var groupCount: Int { tables.state.withLock { $0.offsets.count } }
+    var groupCount: Int { tables.withLockedValue { $0.offsets.count } }
 
-    func hasOffsets(group: String) -> Bool { tables.state.withLock { !($0.offsets[group]?.isEmpty ?? true) } }
+    func hasOffsets(group: String) -> Bool { tables.withLockedValue { !($0.offsets[group]?.isEmpty ?? true) } }
 
-    /// The offsets of a topic in every group, as removals.
-    func removals(ofTopic topic: String) -> [Record] {
-        tables.state.withLock { state in
+    /// Removes a topic's offsets from every group, durably. Blocks; for the administration thread and for start.
+    func forget(topic: String) throws(StorageError) {
+        let removals = tables.withLockedValue { state in
             state.offsets.flatMap { group, values in
-                values.keys.filter { $0.topic == topic }.map { .offsetRemoved(group: group, $0) }
+                values.keys.filter { $0.topic == topic }.map { Record.offsetRemoved(group: group, $0) }
             }
         }
+        guard !removals.isEmpty else { return }
+        try log.appendAndWait(removals.map { $0.encoded() })
+        tables.withLockedValue { state in for record in removals { state.apply(record) } }
     }
 
     /// May block; for the administration thread.
     func compactIfWorthwhile() throws(StorageError) {
-        try log.compactIfWorthwhile { tables.state.withLock { $0.records.map { $0.encoded() } } }
+        try log.compactIfWorthwhile { tables.withLockedValue { $0.records.map { $0.encoded() } } }
     }
 
     func whenIdle(_ callback: @escaping @Sendable () -> Void) { log.whenIdle(callback) }

@@ -48,12 +48,7 @@ extension PartitionLog {
         }
         let step = state.withLock { state -> Step in
             guard !state.isOffline, !state.pending.isEmpty || state.rollRequested, let active = state.segments.last
-            else {
-                state.isFlushing = false
-                let callbacks = state.onIdle
-                state.onIdle = []
-                return .idle(callbacks)
-            }
+            else { return .idle(state.takeIdleCallbacks()) }
             // As much as one write and the segment take, but at least one batch.
             var bytes = 0
             var count = 0
@@ -153,9 +148,7 @@ extension PartitionLog {
             do { try active.segment.file.truncate(to: active.size) } catch { isFinal = true }
         }
         let (pending, waiters) = state.withLock { state -> ([Pending], [FetchWaiter]) in
-            let pending = round.items + state.pending
-            state.pending = []
-            state.pendingBytes = 0
+            let pending = round.items + state.takePending()
             state.logEnd = state.durableEnd
             state.producers = state.durableProducers
             state.allocated = state.segments.last?.size ?? 0
@@ -171,45 +164,21 @@ extension PartitionLog {
     }
 
     private func failPending(_ outcome: Outcome) {
-        let (pending, callbacks) = state.withLock { state -> ([Pending], [@Sendable () -> Void]) in
-            let pending = state.pending
-            state.pending = []
-            state.pendingBytes = 0
-            state.isFlushing = false
-            let callbacks = state.onIdle
-            state.onIdle = []
-            return (pending, callbacks)
-        }
+        let (pending, callbacks) = state.withLock { ($0.takePending(), $0.takeIdleCallbacks()) }
         for item in pending { item.completion(outcome) }
         for callback in callbacks { callback() }
     }
 
     /// Seals the active segment (all of it is durable) and begins the next.
     private func roll() throws(StorageError) -> SegmentEntry {
-        let (sealed, index, snapshot) = state.withLock { state in
-            (
-                state.segments[state.segments.count - 1], state.activeIndex,
-                PartitionSnapshot(
-                    offset: state.durableEnd,
-                    producers: state.durableProducers,
-                    epochs: state.epochs
-                )
-            )
-        }
+        let base = try seal().nextOffset
         let files = environment.files
-        try sealed.segment.file.truncate(to: sealed.size)
-        try sealed.segment.file.synchronize()
-        try writeIndex(of: sealed, index)
-        try writeSnapshot(snapshot)
-        let path = "\(directory)/\(Segment.name(sealed.nextOffset)).log"
-        let file = try files.open(path, create: true)
+        let file = try files.open("\(directory)/\(Segment.name(base)).log", create: true)
         try file.truncate(to: 0)
         try files.synchronizeDirectory(directory)
         let entry = SegmentEntry(
-            segment: Segment(baseOffset: sealed.nextOffset, file: file, directory: directory),
-            size: 0,
-            nextOffset: sealed.nextOffset,
-            maxTimestamp: .min
+            Segment(baseOffset: base, file: file, directory: directory),
+            .init(baseOffset: base, logSize: 0, nextOffset: base, maxTimestamp: .min)
         )
         let now = environment.now()
         state.withLock { state in
@@ -222,16 +191,29 @@ extension PartitionLog {
         return entry
     }
 
-    func writeIndex(of entry: SegmentEntry, _ index: SegmentIndex) throws(StorageError) {
-        let file = try environment.files.open(entry.segment.indexPath, create: true)
+    /// Cuts the active segment to its length and writes its index and a snapshot.
+    private func seal() throws(StorageError) -> SegmentEntry {
+        let (active, index, snapshot) = state.withLock { state in
+            (
+                state.segments[state.segments.count - 1], state.activeIndex,
+                PartitionSnapshot(offset: state.durableEnd, producers: state.durableProducers, epochs: state.epochs)
+            )
+        }
+        try active.segment.file.truncate(to: active.size)
+        try active.segment.file.synchronize()
+        try Self.writeIndex(of: active, index, files: environment.files)
+        try writeSnapshot(snapshot)
+        return active
+    }
+
+    static func writeIndex(
+        of entry: SegmentEntry,
+        _ index: SegmentIndex,
+        files: any FileLayer
+    ) throws(StorageError) {
+        let file = try files.open(entry.segment.indexPath, create: true)
         try file.truncate(to: 0)
-        let summary = SegmentIndex.Summary(
-            baseOffset: entry.segment.baseOffset,
-            logSize: entry.size,
-            nextOffset: entry.nextOffset,
-            maxTimestamp: entry.maxTimestamp
-        )
-        try file.write([index.encoded(summary)], at: 0)
+        try file.write([index.encoded(entry.summary)], at: 0)
     }
 
     /// Writes a snapshot and removes all but the one before it.
@@ -267,20 +249,9 @@ extension PartitionLog {
         if isIdle { callback() }
     }
 
-    /// Cuts the active segment to its length and writes index and snapshot, so that the next start reads nothing.
-    /// Only when idle.
+    /// Seals the active segment, so that the next start reads nothing. Only when idle.
     func closeCleanly() throws(StorageError) {
-        let (active, index, snapshot, offline) = state.withLock { state in
-            (
-                state.segments[state.segments.count - 1], state.activeIndex,
-                PartitionSnapshot(offset: state.durableEnd, producers: state.durableProducers, epochs: state.epochs),
-                state.isOffline
-            )
-        }
-        guard !offline else { return }
-        try active.segment.file.truncate(to: active.size)
-        try active.segment.file.synchronize()
-        try writeIndex(of: active, index)
-        try writeSnapshot(snapshot)
+        if bounds.isOffline { throw StorageError(.synchronization, "close", directory, "the partition is offline") }
+        _ = try seal()
     }
 }

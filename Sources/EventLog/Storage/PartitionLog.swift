@@ -37,6 +37,16 @@ final class PartitionLog: Sendable {
         var size: Int
         var nextOffset: Int64
         var maxTimestamp: Int64
+
+        init(_ segment: Segment, _ summary: SegmentIndex.Summary) {
+            self.segment = segment
+            (size, nextOffset, maxTimestamp) = (summary.logSize, summary.nextOffset, summary.maxTimestamp)
+        }
+
+        /// What the segment's index file says of it.
+        var summary: SegmentIndex.Summary {
+            .init(baseOffset: segment.baseOffset, logSize: size, nextOffset: nextOffset, maxTimestamp: maxTimestamp)
+        }
     }
 
     struct State {
@@ -64,6 +74,17 @@ final class PartitionLog: Sendable {
         var isOffline = false
         /// Called when the flush job that runs has ended.
         var onIdle: [@Sendable () -> Void] = []
+
+        mutating func takePending() -> [Pending] {
+            defer { (pending, pendingBytes) = ([], 0) }
+            return pending
+        }
+
+        /// Notes that no flush job runs; answers who wants to know.
+        mutating func takeIdleCallbacks() -> [@Sendable () -> Void] {
+            defer { (isFlushing, onIdle) = (false, []) }
+            return onIdle
+        }
     }
 
     /// Bytes that one flush writes at most; more wait for the next.
@@ -187,10 +208,7 @@ final class PartitionLog: Sendable {
         let (pending, waiters) = state.withLock { state -> ([Pending], [FetchWaiter]) in
             state.isOffline = true
             // What a running flush holds is answered by it.
-            let pending = state.pending
-            state.pending = []
-            state.pendingBytes = 0
-            return (pending, state.waiters.takeAll())
+            return (state.takePending(), state.waiters.takeAll())
         }
         for item in pending { item.completion(.refused(.unknownTopicOrPartition)) }
         for waiter in waiters { waiter.wake() }

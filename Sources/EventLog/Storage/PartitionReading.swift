@@ -66,41 +66,20 @@ extension PartitionLog {
         var position: Int
         if let known = plan.position { position = known } else { position = try startPosition(of: plan) }
         // Index entries lie up to 4096 bytes and one batch before the offset.
-        var buffer = try plan.segment.file.read(
-            at: position,
-            count: min(max(maxBytes, 0) + 2 * SegmentIndex.interval, plan.limit - position)
-        )
+        let count = max(maxBytes, 0) + 2 * SegmentIndex.interval
+        var buffer = ByteBuffer()
         while true {
+            if buffer.readableBytes < BatchHeader.size {
+                buffer = try plan.segment.file.read(at: position, count: min(count, plan.limit - position))
+            }
             guard let header = BatchHeader(buffer, at: buffer.readerIndex), header.isPlausible else {
-                if buffer.readableBytes < BatchHeader.size, position + BatchHeader.size <= plan.limit {
-                    buffer = try plan.segment.file.read(
-                        at: position,
-                        count: min(max(maxBytes, BatchHeader.size), plan.limit - position)
-                    )
-                    if buffer.readableBytes >= BatchHeader.size { continue }
-                }
-                throw StorageError(
-                    kind: .corruption,
-                    operation: "read",
-                    path: plan.segment.logPath,
-                    detail: "no batch at byte \(position)"
-                )
+                throw StorageError(.corruption, "read", plan.segment.logPath, "no batch at byte \(position)")
             }
             if header.nextOffset > plan.offset { break }
             // A batch before the wanted one.
             position += header.totalSize
-            if header.totalSize <= buffer.readableBytes {
-                buffer.moveReaderIndex(forwardBy: header.totalSize)
-            } else {
-                buffer.clear()
-            }
-            if buffer.readableBytes < BatchHeader.size {
-                guard position < plan.limit else { return ByteBuffer() }
-                buffer = try plan.segment.file.read(
-                    at: position,
-                    count: min(max(maxBytes, BatchHeader.size), plan.limit - position)
-                )
-            }
+            guard position < plan.limit else { return ByteBuffer() }
+            buffer.moveReaderIndex(forwardBy: min(header.totalSize, buffer.readableBytes))
         }
         return try cut(&buffer, position: position, plan: plan, maxBytes: maxBytes, atLeastOne: atLeastOne)
     }

@@ -45,22 +45,12 @@ extension PartitionLog {
             let file = try files.open("\(directory)/\(Segment.name(base)).log", create: false)
             let segment = Segment(baseOffset: base, file: file, directory: directory)
             if place < bases.count - 1 {
+                let next = bases[place + 1]
                 entries.append(
-                    try openSealed(
-                        segment,
-                        nextBase: bases[place + 1],
-                        checkIndex: !stoppedCleanly,
-                        files: files,
-                        report: &report
-                    )
+                    try openSealed(segment, nextBase: next, isTrusted: stoppedCleanly, files: files, report: &report)
                 )
             } else {
-                let (entry, index) = try openActive(
-                    segment,
-                    stoppedCleanly: stoppedCleanly,
-                    files: files,
-                    report: &report
-                )
+                let (entry, index) = try openActive(segment, isTrusted: stoppedCleanly, files: files, report: &report)
                 entries.append(entry)
                 activeIndex = index
             }
@@ -106,105 +96,82 @@ extension PartitionLog {
     private static func openSealed(
         _ segment: Segment,
         nextBase: Int64,
-        checkIndex: Bool,
+        isTrusted: Bool,
         files: any FileLayer,
         report: inout RecoveryReport
     ) throws(StorageError) -> SegmentEntry {
         let size = try segment.file.size()
         if files.exists(segment.indexPath) {
             let file = try files.open(segment.indexPath, create: false)
-            if let summary = try SegmentIndex.summary(file, checkEntries: checkIndex),
+            if let summary = try SegmentIndex.summary(file, checkEntries: !isTrusted),
                 summary.baseOffset == segment.baseOffset, summary.logSize == size, summary.nextOffset == nextBase
             {
-                return SegmentEntry(
-                    segment: segment,
-                    size: size,
-                    nextOffset: nextBase,
-                    maxTimestamp: summary.maxTimestamp
-                )
+                return SegmentEntry(segment, summary)
             }
         }
-        let (index, result) = try scan(segment, limit: size)
-        report.bytesScanned += result.validSize
-        guard result.end == .clean, result.nextOffset == nextBase else {
+        let (entry, index, end) = try scan(segment, limit: size, report: &report)
+        guard end == .clean, entry.nextOffset == nextBase else {
+            let place = "byte \(entry.size) (offset \(entry.nextOffset))"
             throw StorageError(
-                kind: .corruption,
-                operation: "recovery",
-                path: segment.logPath,
-                detail: "a sealed segment is damaged at byte \(result.validSize) (offset \(result.nextOffset)); "
-                    + "`event-log verify` shows more, and nothing was changed"
+                .corruption,
+                "recovery",
+                segment.logPath,
+                "a sealed segment is damaged at \(place); `event-log verify` shows more, and nothing was changed"
             )
         }
-        let entry = SegmentEntry(
-            segment: segment,
-            size: size,
-            nextOffset: nextBase,
-            maxTimestamp: index.maxTimestamp
-        )
-        let file = try files.open(segment.indexPath, create: true)
-        try file.truncate(to: 0)
-        let summary = SegmentIndex.Summary(
-            baseOffset: segment.baseOffset,
-            logSize: size,
-            nextOffset: nextBase,
-            maxTimestamp: index.maxTimestamp
-        )
-        try file.write([index.encoded(summary)], at: 0)
+        try writeIndex(of: entry, index, files: files)
         return entry
     }
 
     private static func openActive(
         _ segment: Segment,
-        stoppedCleanly: Bool,
+        isTrusted: Bool,
         files: any FileLayer,
         report: inout RecoveryReport
     ) throws(StorageError) -> (SegmentEntry, SegmentIndex) {
         let size = try segment.file.size()
-        if stoppedCleanly, files.exists(segment.indexPath) {
+        if isTrusted, files.exists(segment.indexPath) {
             let file = try files.open(segment.indexPath, create: false)
             if let (summary, index) = try SegmentIndex.decode(file), summary.baseOffset == segment.baseOffset,
                 summary.logSize == size
             {
-                let entry = SegmentEntry(
-                    segment: segment,
-                    size: size,
-                    nextOffset: summary.nextOffset,
-                    maxTimestamp: summary.maxTimestamp
-                )
-                return (entry, index)
+                return (SegmentEntry(segment, summary), index)
             }
         }
-        let (index, result) = try scan(segment, limit: size)
-        report.bytesScanned += result.validSize
-        if result.validSize < size {
-            if try !isZero(segment.file, from: result.validSize, to: size) {
-                report.bytesCut += size - result.validSize
-                if case .damaged(let reason) = result.end { report.reason = reason }
+        let (entry, index, end) = try scan(segment, limit: size, report: &report)
+        if entry.size < size {
+            if try !isZero(segment.file, from: entry.size, to: size) {
+                report.bytesCut += size - entry.size
+                if case .damaged(let reason) = end { report.reason = reason }
             }
-            try segment.file.truncate(to: result.validSize)
+            try segment.file.truncate(to: entry.size)
             try segment.file.synchronize()
         }
-        let entry = SegmentEntry(
-            segment: segment,
-            size: result.validSize,
-            nextOffset: result.nextOffset,
-            maxTimestamp: index.maxTimestamp
-        )
         return (entry, index)
     }
 
+    /// Reads a segment up to the first byte that is not part of a whole, intact batch.
     private static func scan(
         _ segment: Segment,
-        limit: Int
-    ) throws(StorageError) -> (SegmentIndex, SegmentScanner.Result) {
+        limit: Int,
+        report: inout RecoveryReport
+    ) throws(StorageError) -> (SegmentEntry, SegmentIndex, SegmentScanner.End) {
+        let base = segment.baseOffset
         var index = SegmentIndex()
         let scanner = SegmentScanner(file: segment.file, limit: limit, verifyChecksums: true)
-        let result = try scanner.scan(from: 0, expecting: segment.baseOffset) {
+        let result = try scanner.scan(from: 0, expecting: base) {
             (header, position, _, _) throws(StorageError) -> Bool in
-            index.add(header, baseOffset: segment.baseOffset, position: position)
+            index.add(header, baseOffset: base, position: position)
             return true
         }
-        return (index, result)
+        report.bytesScanned += result.validSize
+        let summary = SegmentIndex.Summary(
+            baseOffset: base,
+            logSize: result.validSize,
+            nextOffset: result.nextOffset,
+            maxTimestamp: index.maxTimestamp
+        )
+        return (SegmentEntry(segment, summary), index, result.end)
     }
 
     private static func isZero(_ file: any LogFile, from start: Int, to end: Int) throws(StorageError) -> Bool {

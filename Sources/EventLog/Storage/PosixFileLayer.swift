@@ -54,12 +54,7 @@ struct PosixFileLayer: FileLayer {
             let code = errno
             close(descriptor)
             if code == EWOULDBLOCK {
-                throw StorageError(
-                    kind: .locked,
-                    operation: "lock",
-                    path: path,
-                    detail: "another server uses this directory"
-                )
+                throw StorageError(.locked, "lock", path, "another server uses this directory")
             }
             errno = code
             throw .posix("flock", path)
@@ -187,12 +182,7 @@ extension StorageError {
     /// The error that `errno` tells of.
     static func posix(_ operation: String, _ path: String, kind: Kind? = nil) -> StorageError {
         let code = errno
-        let space = code == ENOSPC || code == EDQUOT || code == EFBIG
-        return StorageError(
-            kind: kind ?? (space ? .outOfSpace : .other),
-            operation: operation,
-            path: path,
-            detail: String(cString: strerror(code))
-        )
+        let isSpace = code == ENOSPC || code == EDQUOT || code == EFBIG
+        return StorageError(kind ?? (isSpace ? .outOfSpace : .other), operation, path, String(cString: strerror(code)))
     }
 }

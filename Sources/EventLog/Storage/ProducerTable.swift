@@ -118,22 +118,13 @@ struct PartitionSnapshot: Equatable, Sendable {
 
     func encoded() -> ByteBuffer {
         var body = ByteBuffer()
-        body.writeInteger(offset)
-        body.writeInteger(Int32(epochs.entries.count))
-        for entry in epochs.entries {
-            body.writeInteger(entry.epoch)
-            body.writeInteger(entry.startOffset)
-        }
+        body.writeMultipleIntegers(offset, Int32(epochs.entries.count))
+        for entry in epochs.entries { body.writeMultipleIntegers(entry.epoch, entry.startOffset) }
         body.writeInteger(Int32(producers.producers.count))
         for (id, producer) in producers.producers {
-            body.writeInteger(id)
-            body.writeInteger(producer.epoch)
-            body.writeInteger(producer.lastUsed)
-            body.writeInteger(UInt8(producer.batches.count))
+            body.writeMultipleIntegers(id, producer.epoch, producer.lastUsed, UInt8(producer.batches.count))
             for batch in producer.batches {
-                body.writeInteger(batch.firstSequence)
-                body.writeInteger(batch.lastSequence)
-                body.writeInteger(batch.baseOffset)
+                body.writeMultipleIntegers(batch.firstSequence, batch.lastSequence, batch.baseOffset)
             }
         }
         var file = ByteBuffer()
@@ -146,30 +137,27 @@ struct PartitionSnapshot: Equatable, Sendable {
     /// Nil for anything that is not a whole, intact snapshot.
     static func decode(_ file: ByteBuffer) -> PartitionSnapshot? {
         var file = file
-        guard file.readInteger(as: UInt64.self) == magic, let crc = file.readInteger(as: UInt32.self) else {
+        guard let (found, crc) = file.readMultipleIntegers(as: (UInt64, UInt32).self), found == magic else {
             return nil
         }
         var body = file.slice()
         guard Checksum.crc32c(body, from: 0, count: body.readableBytes) == crc,
-            let offset = body.readInteger(as: Int64.self), let epochs = body.readInteger(as: Int32.self), epochs >= 0
+            let (offset, epochs) = body.readMultipleIntegers(as: (Int64, Int32).self), epochs >= 0
         else { return nil }
         var snapshot = PartitionSnapshot(offset: offset)
         for _ in 0..<epochs {
-            guard let epoch = body.readInteger(as: Int32.self), let start = body.readInteger(as: Int64.self) else {
-                return nil
-            }
+            guard let (epoch, start) = body.readMultipleIntegers(as: (Int32, Int64).self) else { return nil }
             snapshot.epochs.note(epoch: epoch, offset: start)
         }
         guard let count = body.readInteger(as: Int32.self), count >= 0 else { return nil }
         for _ in 0..<count {
-            guard let id = body.readInteger(as: Int64.self), let epoch = body.readInteger(as: Int16.self),
-                let used = body.readInteger(as: Int64.self), let batches = body.readInteger(as: UInt8.self)
-            else { return nil }
+            typealias Fields = (Int64, Int16, Int64, UInt8)
+            guard let (id, epoch, used, batches) = body.readMultipleIntegers(as: Fields.self) else { return nil }
             var producer = ProducerTable.Producer(epoch: epoch, batches: [], lastUsed: used)
             for _ in 0..<batches {
-                guard let first = body.readInteger(as: Int32.self), let last = body.readInteger(as: Int32.self),
-                    let base = body.readInteger(as: Int64.self)
-                else { return nil }
+                guard let (first, last, base) = body.readMultipleIntegers(as: (Int32, Int32, Int64).self) else {
+                    return nil
+                }
                 producer.batches.append(.init(firstSequence: first, lastSequence: last, baseOffset: base))
             }
             snapshot.producers.restore(id, producer)

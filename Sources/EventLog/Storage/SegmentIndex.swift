@@ -59,17 +59,18 @@ struct SegmentIndex: Sendable {
     func encoded(_ summary: Summary) -> ByteBuffer {
         var body = ByteBufferAllocator().buffer(capacity: entries.count * Self.entrySize)
         for entry in entries {
-            body.writeInteger(entry.relativeOffset)
-            body.writeInteger(entry.position)
-            body.writeInteger(entry.maxTimestampBefore)
+            body.writeMultipleIntegers(entry.relativeOffset, entry.position, entry.maxTimestampBefore)
         }
         var file = ByteBufferAllocator().buffer(capacity: Self.headerSize + body.readableBytes)
-        file.writeInteger(Self.magic)
-        file.writeInteger(summary.baseOffset)
-        file.writeInteger(Int64(summary.logSize))
-        file.writeInteger(summary.nextOffset)
-        file.writeInteger(summary.maxTimestamp)
-        file.writeInteger(Int64(entries.count))
+        let (size, count) = (Int64(summary.logSize), Int64(entries.count))
+        file.writeMultipleIntegers(
+            Self.magic,
+            summary.baseOffset,
+            size,
+            summary.nextOffset,
+            summary.maxTimestamp,
+            count
+        )
         file.writeInteger(Checksum.crc32c(body, from: 0, count: body.readableBytes))
         file.writeInteger(Checksum.crc32c(file, from: 0, count: 52))
         file.writeBuffer(&body)
@@ -78,13 +79,11 @@ struct SegmentIndex: Sendable {
 
     /// Reads an index file's header; with `checkEntries` also the checksum of what follows.
     static func summary(_ file: any LogFile, checkEntries: Bool) throws(StorageError) -> Summary? {
+        typealias Fields = (UInt64, Int64, Int64, Int64, Int64, Int64, UInt32, UInt32)
         let header = try file.read(at: 0, count: headerSize)
-        guard header.readableBytes == headerSize, header.getInteger(at: 0, as: UInt64.self) == magic,
-            let base = header.getInteger(at: 8, as: Int64.self), let size = header.getInteger(at: 16, as: Int64.self),
-            let next = header.getInteger(at: 24, as: Int64.self), let time = header.getInteger(at: 32, as: Int64.self),
-            let count = header.getInteger(at: 40, as: Int64.self), count >= 0, count <= 1 << 28, size >= 0,
-            let bodyCRC = header.getInteger(at: 48, as: UInt32.self),
-            header.getInteger(at: 52, as: UInt32.self) == Checksum.crc32c(header, from: 0, count: 52),
+        var reader = header
+        guard let (found, base, size, next, time, count, bodyCRC, crc) = reader.readMultipleIntegers(as: Fields.self),
+            found == magic, crc == Checksum.crc32c(header, from: 0, count: 52), count >= 0, count <= 1 << 28, size >= 0,
             try file.size() == headerSize + Int(count) * entrySize
         else { return nil }
         if checkEntries {
@@ -101,13 +100,15 @@ struct SegmentIndex: Sendable {
         guard let summary = try summary(file, checkEntries: true) else { return nil }
         var body = try file.read(at: headerSize, count: try file.size() - headerSize)
         var index = SegmentIndex()
-        while let offset = body.readInteger(as: UInt32.self), let position = body.readInteger(as: UInt32.self),
-            let time = body.readInteger(as: Int64.self)
-        {
-            index.entries.append(Entry(relativeOffset: offset, position: position, maxTimestampBefore: time))
-        }
+        while let entry = readEntry(&body) { index.entries.append(entry) }
         index.maxTimestamp = summary.maxTimestamp
         return (summary, index)
+    }
+
+    private static func readEntry(_ bytes: inout ByteBuffer) -> Entry? {
+        bytes.readMultipleIntegers(as: (UInt32, UInt32, Int64).self).map {
+            Entry(relativeOffset: $0, position: $1, maxTimestampBefore: $2)
+        }
     }
 
     /// Searches an index file without loading it: the position of the last entry for which `isAfter` is false.
@@ -117,14 +118,12 @@ struct SegmentIndex: Sendable {
         var position = 0
         while low < high {
             let middle = (low + high) / 2
-            let bytes = try file.read(at: headerSize + middle * entrySize, count: entrySize)
-            guard let offset = bytes.getInteger(at: 0, as: UInt32.self),
-                let place = bytes.getInteger(at: 4, as: UInt32.self), let time = bytes.getInteger(at: 8, as: Int64.self)
-            else { return 0 }
-            if isAfter(Entry(relativeOffset: offset, position: place, maxTimestampBefore: time)) {
+            var bytes = try file.read(at: headerSize + middle * entrySize, count: entrySize)
+            guard let entry = readEntry(&bytes) else { return 0 }
+            if isAfter(entry) {
                 high = middle
             } else {
-                position = Int(place)
+                position = Int(entry.position)
                 low = middle + 1
             }
         }

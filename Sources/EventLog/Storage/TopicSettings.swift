@@ -38,7 +38,7 @@ struct TopicSettings: Equatable, Sendable {
             isInt($0, -1...(.max))
         },
         .init(name: "segment.bytes", kind: .int, documentation: "Size at which a new segment begins.") {
-            isInt($0, 14...maxSegmentBytes)
+            isInt($0, 14...Int64(maxSegmentBytes))
         },
         .init(name: "segment.ms", kind: .long, documentation: "Age at which a new segment begins.") {
             isInt($0, 1...(.max))
@@ -92,9 +92,5 @@ struct TopicSettings: Equatable, Sendable {
 
     private static func isInt(_ text: String, _ range: ClosedRange<Int64>) -> Bool {
         Int64(text).map(range.contains) ?? false
-    }
-
-    private static func isInt(_ text: String, _ range: ClosedRange<Int>) -> Bool {
-        Int(text).map(range.contains) ?? false
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import NIOCore
 import Testing
 
 @testable import EventLog
@@ -21,7 +22,7 @@ import Testing
 
     private static func decode(_ codec: String, _ bytes: [UInt8], limit: Int = 1 << 20) -> [UInt8]? {
         let numbers: [String: Int16] = ["gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4]
-        return numbers[codec].flatMap { Decompression.codecs[$0]?.decompress(bytes, limit: limit) }
+        return numbers[codec].flatMap { Decompression.codecs[$0]?.decompress(ByteBuffer(bytes: bytes), limit: limit) }
     }
 
     /// Up to 255 bytes packed in the simplest legal way of each codec: (attributes, payload).

@@ -13,7 +13,7 @@ import Testing
     ) -> MemoryFileLayer {
         MemoryFileLayer { (operation: String, path: String) throws(StorageError) in
             if isOn.value.load(ordering: .relaxed), operations.contains(operation), path.hasSuffix(".log") {
-                throw StorageError(kind: kind, operation: operation, path: path, detail: "injected")
+                throw StorageError(kind, operation, path, "injected")
             }
         }
     }
@@ -43,6 +43,41 @@ import Testing
         try await test.server.stop()
     }
 
+    /// A creation that a full disk ended half-way is finished or begun anew, and never stands beside another of its name.
+    @Test func aTopicWhoseCreationFailedHalfWay() async throws {
+        let isFull = SharedBox(Atomic(true))
+        let disk = MemoryFileLayer { (operation: String, path: String) throws(StorageError) in
+            if isFull.value.load(ordering: .relaxed), operation == "create", path.contains("/t-1/") {
+                throw StorageError(.outOfSpace, operation, path, "injected")
+            }
+        }
+        let test = try await TestStore.open(disk)
+        let commit = OffsetStore.Record.offset(
+            group: "g",
+            TopicPartition(topic: "t", partition: 0),
+            CommittedOffset(offset: 9, metadata: "", committedAt: 0)
+        )
+        await withCheckedContinuation { done in test.store.offsets.write([commit]) { _ in done.resume() } }
+        await #expect(throws: StorageError.self) {
+            _ = try await test.administrate { try $0.createTopic("t", partitionCount: 3, overrides: [:]) }
+        }
+        #expect(test.store.topic("t") == nil)
+        // A crash here: the next start finishes the creation.
+        isFull.value.store(false, ordering: .relaxed)
+        #expect(try await TestStore.open(disk.crash(seed: 1)).store.topic("t")?.partitions.count == 3)
+        // Created again, with other numbers: the old one is gone, with what was committed for it.
+        let id = try await test.administrate { try $0.createTopic("t", partitionCount: 2, overrides: [:]).id }
+        let log = try #require(test.store.partition("t", 0))
+        _ = await test.append(TestBatch.make(["kept"]), to: log)
+        for seed in UInt64(0)..<10 {
+            let again = try await TestStore.open(disk.crash(seed: seed))
+            let topic = try #require(again.store.topic("t"))
+            #expect(topic.id == id && topic.partitions.count == 2)
+            #expect(try await again.values(topic.partitions[0]) == [0: "kept"])
+            #expect(again.store.offsets.offsets(group: "g").isEmpty)
+        }
+    }
+
     /// A failed synchronisation is the end: nothing is acknowledged, and the server says that it must stop.
     @Test func aDiskInDoubt() async throws {
         let isBroken = SharedBox(Atomic(false))
@@ -58,6 +93,22 @@ import Testing
         #expect(reason != nil)
         #expect(try await client.fetch(TestClient.fetchRequest("t", offset: 0)).error == .storageError)
         await #expect(throws: EventLogError.self) { try await test.server.stop() }
+    }
+
+    /// The same holds for directories: a creation whose names may not be on disk is not tried again as if nothing were.
+    @Test func aDirectoryInDoubt() async throws {
+        let isBroken = SharedBox(Atomic(false))
+        let disk = MemoryFileLayer { (operation: String, path: String) throws(StorageError) in
+            if isBroken.value.load(ordering: .relaxed), operation == "syncdir", path == "/data" {
+                throw StorageError(.synchronization, operation, path, "injected")
+            }
+        }
+        let test = try await TestStore.open(disk)
+        isBroken.value.store(true, ordering: .relaxed)
+        await #expect(throws: StorageError.self) {
+            _ = try await test.administrate { try $0.createTopic("t", partitionCount: 1, overrides: [:]) }
+        }
+        #expect(test.fatalErrors.value.withLock { $0.map(\.operation) } == ["syncdir"])
     }
 
     /// The checks of the crash tests can fail: on a disk that only pretends to synchronise, acknowledged records go.

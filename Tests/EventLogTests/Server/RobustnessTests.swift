@@ -37,6 +37,23 @@ import Testing
         }
     }
 
+    /// Tagged fields that nobody knows are skipped in the header, in structs within arrays and at the end, whatever they
+    /// hold: sections within sections cost no depth.
+    @Test func unknownTaggedFieldsAreSkipped() async throws {
+        try await TestServer.with { test in
+            let client = try await test.client()
+            // A tagged section that holds a tagged section, and so on, 40 deep.
+            var section: [UInt8] = [0]
+            for tag in UInt8(1)...40 { section = [1, tag, UInt8(section.count)] + section }
+            let name: [UInt8] = [2, UInt8(ascii: "t")]
+            // Metadata 9: one topic with tags; no authorised operations, creation allowed.
+            let frame = [0, 3, 0, 9, 0, 0, 0, 1, 0xFF, 0xFF] + section + [2] + name + section + [1, 0, 0] + section
+            try await client.write([0, 0, UInt8(frame.count >> 8), UInt8(frame.count & 0xFF)] + frame)
+            let answer = try await client.receive(.metadata, MetadataResponse.self, version: 9)
+            #expect(answer.topics.map(\.name) == ["t"])
+        }
+    }
+
     /// Honest requests with a few bytes changed: an answer or a closed connection, never the end of the server.
     @Test func mutatedRequests() async throws {
         try await TestServer.with { test in
@@ -110,6 +127,66 @@ import Testing
             #expect(await third.isClosedByServer())
             await first.close()
             #expect(try await second.fetch(TestClient.fetchRequest("t", offset: 0)).error == .none)
+        }
+    }
+
+    @Test func tooManyPartitions() async throws {
+        try await TestServer.with({ $0.maxPartitions = 3 }) { test in
+            let client = try await test.client()
+            func create(_ name: String, _ count: Int32) async throws -> ErrorCode? {
+                let request = CreateTopicsRequest(topics: [.init(name: name, partitionCount: count)], timeoutMs: 1000)
+                return try await client.call(.createTopics, request, CreateTopicsResponse.self, version: 7)
+                    .topics.first?.error
+            }
+            #expect(try await create("t", 4) == .invalidPartitions)
+            #expect(try await create("t", 3) == ErrorCode.none)
+            let more = CreatePartitionsRequest(topics: [.init(name: "t", count: 4)], timeoutMs: 1000)
+            let grown = try await client.call(.createPartitions, more, CreatePartitionsResponse.self, version: 3)
+            #expect(grown.topics.map(\.error) == [.invalidPartitions])
+            let wanted = MetadataRequest(topics: [.init(name: "on-demand")])
+            let answer = try await client.call(.metadata, wanted, MetadataResponse.self, version: 9)
+            #expect(answer.topics.map(\.error) == [.unknownTopicOrPartition])
+        }
+    }
+
+    @Test func tooManyGroups() async throws {
+        try await TestServer.with({ $0.maxGroups = 1 }) { test in
+            let client = try await test.client()
+            try await client.createTopic("t")
+            func commit(_ group: String) async throws -> ErrorCode? {
+                let request = OffsetCommitRequest(
+                    groupId: group,
+                    topics: [.init(name: "t", partitions: [.init(index: 0, offset: 1, metadata: "")])]
+                )
+                return try await client.call(.offsetCommit, request, OffsetCommitResponse.self, version: 8)
+                    .topics.first?.partitions.first?.error
+            }
+            func join(_ group: String) async throws -> ErrorCode {
+                let request = JoinGroupRequest(
+                    groupId: group,
+                    sessionTimeoutMs: 10_000,
+                    protocolType: "consumer",
+                    protocols: [.init(name: "range")]
+                )
+                return try await client.call(.joinGroup, request, JoinGroupResponse.self, version: 7).error
+            }
+            #expect(try await commit("a") == ErrorCode.none)
+            #expect(try await commit("b") == .coordinatorNotAvailable)
+            #expect(try await commit("a") == ErrorCode.none)
+            #expect(try await join("c") == .memberIdRequired)
+            #expect(try await join("d") == .coordinatorNotAvailable)
+        }
+    }
+
+    @Test func tooManyElements() async throws {
+        try await TestServer.with { test in
+            let names = [String](repeating: "", count: WireReader.elementLimit)
+            let client = try await test.client()
+            let bearable = DeleteGroupsRequest(groups: names)
+            let answer = try await client.call(.deleteGroups, bearable, DeleteGroupsResponse.self, version: 0)
+            #expect(answer.results.count == names.count)
+            try await client.send(.deleteGroups, DeleteGroupsRequest(groups: names + [""]), version: 0)
+            #expect(await client.isClosedByServer())
         }
     }
 

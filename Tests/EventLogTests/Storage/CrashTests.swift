@@ -58,7 +58,7 @@ import Testing
                             ledger.sent.withLock { $0.formUnion(values) }
                             let batch = TestBatch.make(values, producerId: producerId, epoch: 0, sequence: sequence)
                             sequence += Int32(count)
-                            guard case .success(let header) = BatchCheck.produced(batch, maxBytes: 1 << 20) else {
+                            guard let header = try? BatchCheck.produced(batch, maxBytes: 1 << 20) else {
                                 continue
                             }
                             let isLast = step % 5 == 4
@@ -207,7 +207,7 @@ import Testing
                 // Only synchronising fails in that way.
                 let fits = kind != .synchronization || operation == "sync" || operation == "syncdir"
                 if number == target, fits {
-                    throw StorageError(kind: kind, operation: operation, path: path, detail: "injected")
+                    throw StorageError(kind, operation, path, "injected")
                 }
             }
             let disk = MemoryFileLayer(injector: injector)

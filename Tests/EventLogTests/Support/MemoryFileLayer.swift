@@ -153,7 +153,7 @@ final class MemoryFileLayer: FileLayer {
     }
 
     fileprivate static func missing(_ operation: String, _ path: String) -> StorageError {
-        StorageError(kind: .other, operation: operation, path: path, detail: "no such file")
+        StorageError(.other, operation, path, "no such file")
     }
 
     private func change(_ path: String, _ changes: [EntryChange], _ state: inout State) {
@@ -244,7 +244,7 @@ final class MemoryFileLayer: FileLayer {
 
     func lock(_ path: String) throws(StorageError) -> any FileLock {
         let isTaken = state.withLock { !$0.locks.insert(path).inserted }
-        if isTaken { throw StorageError(kind: .locked, operation: "lock", path: path, detail: "in use") }
+        if isTaken { throw StorageError(.locked, "lock", path, "in use") }
         return MemoryLock { [self] in
             state.withLock { _ = $0.locks.remove(path) }
         }

@@ -62,9 +62,7 @@ struct TestStore {
 
     /// Appends one batch, as a producer's request does.
     func append(_ batch: ByteBuffer, to log: PartitionLog) async -> PartitionLog.Outcome {
-        guard case .success(let header) = BatchCheck.produced(batch, maxBytes: 1 << 20) else {
-            return .refused(.corruptMessage)
-        }
+        guard let header = try? BatchCheck.produced(batch, maxBytes: 1 << 20) else { return .refused(.corruptMessage) }
         return await withCheckedContinuation { continuation in
             log.append(batch, header: header) { continuation.resume(returning: $0) }
         }
@@ -87,4 +85,11 @@ struct TestStore {
     }
 
     func close() async throws { try await administrate { try $0.close() } }
+}
+
+/// Carries a value that cannot be copied (a lock, an atomic) into several closures.
+final class SharedBox<Value: ~Copyable & Sendable>: Sendable {
+    let value: Value
+
+    init(_ value: consuming Value) { self.value = value }
 }
