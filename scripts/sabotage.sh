@@ -74,8 +74,8 @@ if [ "$write" = yes ]; then
         printf 'Written by `scripts/sabotage.sh`: each guard is switched off in a debug build, and the simulation runs seed after seed\n'
         printf '(%s orders each, at most %s seeds) until a checker goes red. %s of %s guards were noticed.\n\n' \
             "$orders" "$seeds" "$noticed" "$((noticed + missed))"
-        printf 'The ids are those of [guarantees.md](guarantees.md); `SIM` is a part of a service that stopped for a reason that no\n'
-        printf 'fault explains, `LV1` a system that did not come to rest.\n\n'
+        printf 'The ids are those of [guarantees.md](guarantees.md); `SIM` is a part of a service that stopped, or a handler that failed, for\n'
+        printf 'a reason that no fault explains, `LV1` a system that did not come to rest.\n\n'
         printf '| guard | what happens without it | noticed by | first seed |\n|---|---|---|---|\n'
         cat "$table"
     } >docs/sabotage.md
