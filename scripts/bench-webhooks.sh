@@ -41,10 +41,11 @@ stage_webhooks "$bin"
 wanted() { [[ ",$only," == *",$1,"* ]]; }
 say() { printf '%-11s %s\n' "$1" "$2"; }
 ticks() { awk '{ print $14 + $15 }' "/proc/$service_pid/stat"; }
-# memory FIELD…: MiB of the service now.
+# memory FIELD…: MiB of the service now, in one line.
 memory() {
     local field
     for field in "$@"; do awk -v field="$field:" '$1 == field { printf "%d ", $2 / 1024 }' "/proc/$service_pid/status"; done
+    echo
 }
 # mark: what the receiver saw since the last mark, as JSON.
 mark() {
@@ -138,10 +139,10 @@ if wanted history; then
     done
 fi
 if wanted burst; then
+    # Anew, so that what the parts before left in its memory is not counted.
     stop
-    subscribe_burst() { subscribe /burst --events stock.committed --max-in-flight 32; }
     restart
-    subscribe_burst
+    subscribe /burst --events stock.committed --max-in-flight 32
     sleep 8
     read -r before < <(memory RssAnon)
     write_events inventory waybill.stock.committed.v1 burst 50000 0

@@ -85,6 +85,32 @@ struct TLSTests {
         #expect(fault == .tls && requests == 0, "\(exchange.result), \(requests) requests")
     }
 
+    /// Many at once, so that connections fail before anybody hears that they were made.
+    @Test(.timeLimit(.minutes(2)))
+    func aHandshakeThatFailsAtOnceIsAFaultOfTLSAndNotAReset() async throws {
+        let server = try await HostileServer(tls: TestCertificate.server()) { _, _ in .bytes(HostileServer.ok) }
+        let client = WebhookClient(policy: AddressPolicy(allowed: AddressPolicy.blocks("127.0.0.0/8") ?? []))
+        let request = WebhookRequest(
+            url: try WebhookURL("https://127.0.0.1:\(server.port)/"),
+            headers: [],
+            body: [1],
+            timeout: .seconds(60)
+        )
+        let results = await withTaskGroup(of: AttemptResult.self) { group in
+            for _ in 0..<200 { group.addTask { await client.send(request).result } }
+            return await group.reduce(into: [AttemptResult]()) { $0.append($1) }
+        }
+        for result in results {
+            guard case .failed(.tls, _) = result else {
+                Issue.record("\(result)")
+                continue
+            }
+        }
+        #expect(results.count == 200 && server.requests.isEmpty)
+        await client.interrupt()
+        await server.close()
+    }
+
     @Test func plainTextInsteadOfTLS() async throws {
         let server = try await HostileServer { _, _ in .bytes(HostileServer.ok) }
         let client = WebhookClient(policy: AddressPolicy(allowed: AddressPolicy.blocks("127.0.0.0/8") ?? []))

@@ -28,6 +28,8 @@ final class Connection: Sendable {
         timeout: TimeAmount
     ) async throws -> Connection {
         let address = try SocketAddress(ipAddress: key.address.description, port: key.port)
+        // Kept from the beginning: a connection that fails at once has taken its handlers out again when this is told that it was made.
+        let made = Mutex<NIOLoopBound<ExchangeHandler>?>(nil)
         return try await ClientBootstrap(group: loop)
             .connectTimeout(timeout)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
@@ -47,17 +49,16 @@ final class Connection: Sendable {
                             HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .drop)
                         )
                     )
-                    try pipeline.addHandler(ExchangeHandler(limit: limit, isSecure: tls != nil))
+                    let handler = ExchangeHandler(limit: limit, isSecure: tls != nil)
+                    try pipeline.addHandler(handler)
+                    let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+                    made.withLock { $0 = bound }
                 }
             }
             .connect(to: address)
             .flatMapThrowing { channel in
-                let handler = try channel.pipeline.syncOperations.handler(type: ExchangeHandler.self)
-                return Connection(
-                    key: key,
-                    channel: channel,
-                    handler: NIOLoopBound(handler, eventLoop: channel.eventLoop)
-                )
+                guard let handler = made.withLock({ $0 }) else { throw ChannelError.ioOnClosedChannel }
+                return Connection(key: key, channel: channel, handler: handler)
             }
             .get()
     }
