@@ -65,7 +65,7 @@ stop() {
 }
 # single NAME: 500 single events to an endpoint of their own, 25 a second; the times from producer to receiver.
 single() {
-    write_events payments waybill.payment.captured.v1 "$1" 500 25
+    write_events payments waybill.payment.captured.v1 "single-$1" 500 25
     sleep 1
     mark | tee "$folder/$1.json" | jq -r '"p50 \(.p50_ms) ms, p99 \(.p99_ms) ms (500 single events, 25/s)"'
 }
