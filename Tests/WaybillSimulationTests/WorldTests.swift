@@ -12,6 +12,8 @@ struct WorldTests {
         #expect(report.violations.isEmpty)
         #expect(report.faults.isEmpty)
         #expect((report.situations[.completed] ?? 0) > 0)
+        // O6 compares two readings and X9 counts kills; every other check has evidence, webhooks and dead letters included.
+        #expect(report.unexamined == ["O6", "X9"])
     }
 
     @Test("faults strike and nothing is violated", arguments: [UInt64(3), 4, 8, 27])
