@@ -12,9 +12,11 @@ import Webhooks
 /// Answers with the status of the moment.
 private final class Subscriber: WebhookSending {
     let status = Mutex(503)
+    let count = Mutex(0)
     func interrupt() async {}
     func send(_ request: WebhookRequest) async -> WebhookExchange {
-        WebhookExchange(result: .answered(AttemptAnswer(status: status.withLock { $0 })))
+        count.withLock { $0 += 1 }
+        return WebhookExchange(result: .answered(AttemptAnswer(status: status.withLock { $0 })))
     }
 }
 
@@ -28,7 +30,7 @@ private final class Subscriber: WebhookSending {
         let administration: WebhookAdministration
         let desk: DeadLetterDesk
 
-        init() async throws {
+        init(breakerThreshold: Int? = nil) async throws {
             store = try DurableStore.inMemory(migrations: NotificationSchema.migrations, clock: clock)
             var options = SenderOptions()
             options.schedule = try #require(RetrySchedule(delays: [1000]))
@@ -40,6 +42,7 @@ private final class Subscriber: WebhookSending {
             desk = DeadLetterDesk(store: store, returns: ["http": DeliveryReturn(administration: administration)])
             var settings = EndpointSettings(url: "http://127.0.0.1:9/hook")
             settings.eventTypes = ["waybill.order.*"]
+            settings.breakerThreshold = breakerThreshold
             _ = try await store.write { [administration, settings] tx in
                 try administration.create(settings, actor: "test", in: tx)
             }
@@ -60,11 +63,20 @@ private final class Subscriber: WebhookSending {
         }
 
         /// Lets everything be attempted that comes due within a while.
-        func pass() async throws {
-            for _ in 0..<4 {
+        func pass(rounds: Int = 4, then last: Duration = .seconds(3600)) async throws {
+            for round in 1...rounds {
                 try await dispatcher.performDue()
-                clock.advance(by: .seconds(3600))
+                clock.advance(by: round == rounds ? last : .seconds(3600))
             }
+        }
+
+        /// The only endpoint.
+        func endpoint() async throws -> String? {
+            try await WebhookQueries(store: store).endpoints(after: "", limit: 1).first?.id
+        }
+
+        func deliveryStates() async throws -> [Delivery.State] {
+            try await WebhookQueries(store: store).deliveries(.init(), limit: 10).map(\.state)
         }
 
         func letters() async throws -> [DeadLetter] { try await store.deadLetters(DeadLetterFilter(state: nil)) }
@@ -93,6 +105,78 @@ private final class Subscriber: WebhookSending {
         )
         let acts = try await world.store.deadLetterActs(letter: letter.id, job: nil, before: nil, limit: 10)
         #expect(acts.map(\.outcome) == ["impossible", "done"])
+    }
+
+    /// What a rehearsal says of a letter whose endpoint was changed in the meantime, and what the act says then.
+    @Test(arguments: [
+        (EndpointState.Action.pause, DeadLetterResult.Kind.sent, "endpoint-paused", DeadLetterResult.Kind.done),
+        (.disable(.manual), .impossible, "endpoint-disabled", .impossible),
+        (.delete, .impossible, "endpoint-deleted", .impossible),
+        (.ask, .sent, "endpoint-unverified", .done),
+    ])
+    func aRehearsalKnowsTheEndpoint(
+        action: EndpointState.Action,
+        rehearsed: DeadLetterResult.Kind,
+        code: String,
+        acted: DeadLetterResult.Kind
+    ) async throws {
+        let world = try await World()
+        try await world.pass()
+        let letter = try #require(try await world.letters().first)
+        let endpoint = try #require(try await world.endpoint())
+        _ = try await world.store.write { try world.administration.act(action, on: endpoint, actor: "test", in: $0) }
+        let rehearsal = try await world.desk.rehearse(letter.id)
+        #expect(rehearsal.kind == rehearsed && rehearsal.code == code && rehearsal.sentence?.isEmpty == false)
+        #expect(try await world.letters().map(\.state) == [.held])
+        #expect(try await world.deliveryStates() == [.exhausted])
+        let act = try await world.desk.requeue(letter.id, actor)
+        #expect(act.kind == acted && act.code == code)
+        #expect(try await world.letters().map(\.state) == [acted == .done ? .requeued : .held])
+    }
+
+    @Test func aRehearsalKnowsThatTheBreakerIsOpen() async throws {
+        let world = try await World(breakerThreshold: 1)
+        try await world.pass(rounds: 2, then: .zero)
+        let letter = try #require(try await world.letters().first)
+        #expect(try await world.desk.rehearse(letter.id).code == "breaker-open")
+        world.clock.advance(by: .seconds(86_400))
+        #expect(try await world.desk.rehearse(letter.id).code == nil)
+    }
+
+    @Test func oneThatWasDeliveredMeanwhileIsADuplicateAndIsNotSentAgain() async throws {
+        let world = try await World()
+        try await world.pass()
+        let letter = try #require(try await world.letters().first)
+        // Given up, delivered all the same because somebody resent it, and then taken back.
+        #expect(try await world.desk.discard(letter.id, actor).kind == .done)
+        world.subscriber.status.withLock { $0 = 200 }
+        let delivery = try #require(
+            try await WebhookQueries(store: world.store).deliveries(.init(), limit: 10).first?.id
+        )
+        _ = try await world.store.write { try world.administration.resend(delivery, in: $0) }
+        try await world.pass()
+        #expect(try await world.deliveryStates() == [.delivered])
+        let sent = world.subscriber.count.withLock { $0 }
+        #expect(try await world.desk.restore(letter.id, actor).kind == .done)
+
+        #expect(try await world.desk.rehearse(letter.id).kind == .duplicate)
+        let result = try await world.desk.requeue(letter.id, actor)
+        #expect(result.kind == .duplicate && result.code == "already-arrived")
+        #expect(result.sentence?.contains("delivered at 2026") == true)
+        #expect(try await world.letters().map(\.state) == [.requeued])
+        try await world.pass()
+        #expect(world.subscriber.count.withLock { $0 } == sent)
+    }
+
+    /// Same id, same bytes, at every attempt.
+    @Test func aDeliveryIsNotEditedAndTheAnswerSaysWhatToDoInstead() async throws {
+        let world = try await World()
+        try await world.pass()
+        let letter = try #require(try await world.letters().first)
+        let result = try await world.desk.edit(letter.id, body: Array("{}".utf8), actor)
+        #expect(result.kind == .impossible && result.code == "delivery-not-editable")
+        #expect(result.sentence?.contains("requeue it, or discard it") == true)
+        #expect(try await world.letters().map(\.state) == [.held])
     }
 
     @Test func oneThatFailsAgainIsHeldAgainUnderTheSameID() async throws {

@@ -7,9 +7,10 @@ extension DeadLetterDesk {
     public func rehearse(_ id: String) async throws -> DeadLetterResult {
         try await store.rehearse { transaction in
             guard let letter = try DeadLetterTable.find(id, in: transaction.db) else { return .unknown }
-            if returns[letter.transport] != nil {
-                // Nobody can try what somebody else's server will answer.
-                return letter.state == .held ? DeadLetterResult(.sent) : notHeld(letter)
+            if let back = returns[letter.transport] {
+                // Nobody can try what somebody else's server will answer; whether it would be asked can be told.
+                let result = try give(letter, to: back, DeadLetterActor("rehearsal"), in: transaction)
+                return result.kind == .done ? DeadLetterResult(.sent, code: result.code, result.sentence) : result
             }
             let envelope: Envelope
             switch sendable(letter, at: transaction.now) {
@@ -117,11 +118,15 @@ extension DeadLetterDesk {
     ) throws -> DeadLetterResult {
         guard letter.state == .held else { return notHeld(letter) }
         do {
-            try transaction.savepoint {
+            let departure = try transaction.savepoint {
                 try mark(letter, actor, in: transaction)
-                try back.sendBack(letter, in: transaction)
+                return try back.sendBack(letter, in: transaction)
             }
-            return DeadLetterResult(.done)
+            return switch departure {
+            case .onItsWay: DeadLetterResult(.done)
+            case .waiting(let code, let sentence): DeadLetterResult(.done, code: code, sentence)
+            case .alreadyArrived(let sentence): DeadLetterResult(.duplicate, code: "already-arrived", sentence)
+            }
         } catch let failure as Failure where failure.failureClass == .permanent {
             return .impossible(failure.code, failure.description)
         }

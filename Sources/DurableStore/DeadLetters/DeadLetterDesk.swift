@@ -77,7 +77,8 @@ public struct DeadLetterDesk: Sendable {
     /// Makes a copy of a held letter with another payload and discards the original. The copy has a new message id; who
     /// sent it, what it is about, its process and its trace stay as they are. It is held: requeueing it is another act.
     ///
-    /// The handler must understand the payload: it is rehearsed first, and an edit that is poison again is refused.
+    /// The handler must understand the payload: it is rehearsed first, and an edit that is poison again is refused. So is one of a
+    /// letter that a ``DeadLetterReturn`` sends back, with that one's reason.
     public func edit(
         _ id: String,
         body: [UInt8],
@@ -175,6 +176,9 @@ public struct DeadLetterDesk: Sendable {
     ) throws -> DeadLetterResult {
         guard letter.state == .held else {
             return .impossible("not-held", "The letter is \(letter.state.rawValue), not held.")
+        }
+        if let refusal = returns[letter.transport]?.editRefusal {
+            return .impossible(refusal.code, refusal.description)
         }
         guard var envelope = try? EnvelopeHeaders.decode(letter.headers, body: body) else {
             return .impossible("envelope-unreadable", "Its envelope cannot be read, so nobody knows what it is about.")

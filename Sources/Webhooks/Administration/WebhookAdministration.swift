@@ -262,16 +262,53 @@ public struct WebhookAdministration: Sendable {
         return try self.delivery(id, table)
     }
 
+    /// What would come of ``redrive(_:in:)`` now.
+    public enum Outlook: Sendable, Hashable {
+        /// It is due at once.
+        case now
+        /// It waits for something that its endpoint must do or become first.
+        case later(code: String, sentence: String)
+        /// It was delivered, and there is nothing to do.
+        case delivered(at: Timestamp?)
+    }
+
+    /// Whether a delivery would be sent if it were begun again now, or what it would wait for.
+    ///
+    /// - Throws: ``Fault`` as ``redrive(_:in:)`` does: the delivery is gone or on its way, its endpoint is deleted or disabled, its
+    ///   payload was erased.
+    public func outlook(_ id: String, in tx: Transaction) throws -> Outlook {
+        let delivery = try delivery(id, DeliveryTable(db: tx.db))
+        if delivery.state == .delivered { return .delivered(at: delivery.completedAt) }
+        try requireGivenUp(delivery)
+        try requireSendable(delivery, tx)
+        guard let endpoint = try EndpointTable(db: tx.db).find(delivery.endpointID) else { throw Fault.unknown }
+        switch endpoint.state {
+        case .paused:
+            return .later(code: "endpoint-paused", sentence: "The endpoint is paused; it is sent when that is resumed.")
+        case .pendingVerification:
+            return .later(
+                code: "endpoint-unverified",
+                sentence: "The receiver has not agreed to be called; it is sent when it has."
+            )
+        case .enabled, .disabled, .deleted: break
+        }
+        if let until = endpoint.breaker.openUntil, until > tx.now {
+            return .later(
+                code: "breaker-open",
+                sentence: "The endpoint does not answer; it is sent when a probe at \(until) or later succeeds."
+            )
+        }
+        if let until = endpoint.holdUntil, until > tx.now {
+            return .later(code: "endpoint-held", sentence: "The endpoint asked for no requests before \(until).")
+        }
+        return .now
+    }
+
     /// Begins a delivery that was given up again, with a fresh budget.
     public func redrive(_ id: String, in tx: Transaction) throws -> Delivery {
         let table = DeliveryTable(db: tx.db)
         let delivery = try delivery(id, table)
-        guard [.exhausted, .parked, .skipped, .cancelled].contains(delivery.state) else {
-            throw Fault.conflict(
-                code: "state-conflict",
-                sentence: "The delivery is \(delivery.state.rawValue), not given up."
-            )
-        }
+        try requireGivenUp(delivery)
         try requireSendable(delivery, tx)
         try table.restart(delivery.seq, trigger: .recovery, recovery: nil, at: tx.now)
         try WebhookDeadLetters(db: tx.db).requeued(delivery, reason: "redriven", at: tx.now)
@@ -336,6 +373,15 @@ public struct WebhookAdministration: Sendable {
     private func delivery(_ id: String, _ table: DeliveryTable) throws -> Delivery {
         guard let delivery = try table.find(id: id) else { throw Fault.unknown }
         return delivery
+    }
+
+    private func requireGivenUp(_ delivery: Delivery) throws {
+        guard [.exhausted, .parked, .skipped, .cancelled].contains(delivery.state) else {
+            throw Fault.conflict(
+                code: "state-conflict",
+                sentence: "The delivery is \(delivery.state.rawValue), not given up."
+            )
+        }
     }
 
     private func requireSendable(_ delivery: Delivery, _ tx: Transaction) throws {

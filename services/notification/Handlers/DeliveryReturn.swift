@@ -6,12 +6,30 @@ import Webhooks
 struct DeliveryReturn: DeadLetterReturn {
     let administration: WebhookAdministration
 
-    func sendBack(_ letter: DeadLetter, in transaction: Transaction) throws {
+    let editRefusal = Failure(
+        .permanent,
+        code: "delivery-not-editable",
+        """
+        A delivery has the same id and bytes at every attempt, or its subscriber could not tell a repetition; it is not edited. \
+        Mend its endpoint (waybill webhook endpoint) and requeue it, or discard it; something else to say is another event.
+        """
+    )
+
+    func sendBack(_ letter: DeadLetter, in transaction: Transaction) throws -> DeadLetterDeparture {
         guard let id = letter.headers.first(where: { $0.name == WebhookDeliveryHeaders.delivery })?.value else {
             throw Failure(.permanent, code: "not-requeueable", "The letter does not name its delivery.")
         }
         do {
-            _ = try administration.redrive(id, in: transaction)
+            switch try administration.outlook(id, in: transaction) {
+            case .delivered(let at):
+                return .alreadyArrived(sentence: "It was delivered\(at.map { " at \($0)" } ?? "") in the meantime.")
+            case .now:
+                _ = try administration.redrive(id, in: transaction)
+                return .onItsWay
+            case .later(let code, let sentence):
+                _ = try administration.redrive(id, in: transaction)
+                return .waiting(code: code, sentence: sentence)
+            }
         } catch let fault as WebhookAdministration.Fault {
             throw Self.failure(fault)
         }
