@@ -26,7 +26,8 @@ import Testing
         service.outboxAgeMilliseconds = 10_000
         service.deadlines = [.init(name: "stock", subject: "o", overdueSeconds: 10, error: "")]
         service.metrics = [
-            try metric("waybill_payment_gateway_breaker 0"), try metric("webhook_breaker_opened_total 7"),
+            try metric("waybill_payment_gateway_breaker{operation=\"capture\"} 0"),
+            try metric("webhook_breaker_opened_total 7"),
             try metric("waybill_consumer_lag{consumer=\"analytics\"} 10000"),
             try metric("waybill_consumer_stalled_seconds{consumer=\"analytics\"} 15"),
             try metric("waybill_consumer_held_partitions{consumer=\"analytics\"} 0"),
@@ -86,7 +87,8 @@ import Testing
         ("waybill_consumer_lag{consumer=\"analytics\"} 10001", "consumer-behind"),
         ("waybill_consumer_held_partitions{consumer=\"analytics\"} 2", "partition-held"),
         ("waybill_consumer_parked_keys{consumer=\"analytics\"} 1", "keys-parked"),
-        ("waybill_payment_gateway_breaker 2", "breaker-open"), ("waybill_payment_gateway_breaker 1", "breaker-open"),
+        ("waybill_payment_gateway_breaker{operation=\"capture\"} 2", "breaker-open"),
+        ("waybill_payment_gateway_breaker{operation=\"lookup\"} 1", "breaker-open"),
         ("webhook_breaker_state{endpoint=\"e-1\"} 2", "breaker-open"),
     ])
     func eachMetricHasItsRule(line: String, code: String) throws {

@@ -122,6 +122,21 @@ import Testing
 @Suite struct CircuitBreakerTests {
     let start = Timestamp(millisecondsSinceEpoch: 0)
 
+    @Test func signsOfLifeElsewhereBringTheProbeForwardAndNothingElse() {
+        var breaker = CircuitBreaker(threshold: 1, base: 1000, cap: 1000)
+        breaker.probe(from: start)
+        #expect(breaker.state == .closed(failures: 0))
+        breaker.failed(at: start)
+        breaker.probe(from: start.advanced(byMilliseconds: 10))
+        #expect(breaker.state == .open(until: start.advanced(byMilliseconds: 10)))
+        breaker.probe(from: start.advanced(byMilliseconds: 20))
+        #expect(breaker.state == .open(until: start.advanced(byMilliseconds: 10)))
+        let granted = breaker.ask(at: start.advanced(byMilliseconds: 20))
+        #expect(granted == .granted)
+        breaker.probe(from: start.advanced(byMilliseconds: 30))
+        #expect(breaker.state == .halfOpen(until: start.advanced(byMilliseconds: 10_020)))
+    }
+
     @Test func opensProbesAndCloses() {
         var breaker = CircuitBreaker(threshold: 3, base: 100, cap: 250)
         var granted = breaker.ask(at: start)

@@ -213,6 +213,32 @@ import Testing
         #expect(try await harness.integer("SELECT count(*) FROM payments WHERE phase = 'authorized'") == 40)
     }
 
+    /// One breaker per operation: look-ups that hang keep no authorization back, and are asked for by one probe at a time.
+    @Test func lookUpsThatHangKeepNoCallBack() async throws {
+        let harness = try Harness()
+        harness.gateway.setLosesLookUps(true)
+        harness.gateway.setLosesRequests(true)
+        for number in 1...10 { try await harness.authorize(orderID(number)) }
+        try await harness.pass(.seconds(5))
+        #expect(harness.gate.level(.lookUp) == 2)
+        #expect(harness.gate.level(.call(.authorize)) == 0)
+
+        harness.gateway.setLosesRequests(false)
+        let asked = harness.gateway.lookUps
+        for number in 11...20 { try await harness.authorize(orderID(number)) }
+        try await harness.pass(.seconds(1))
+        #expect(try await harness.integer("SELECT count(*) FROM payments WHERE phase = 'authorized'") == 10)
+        try await harness.pass(.seconds(60))
+        // A probe every five seconds or less often, for ten intents that want to know.
+        #expect((1...14).contains(harness.gateway.lookUps - asked))
+
+        harness.gateway.setLosesLookUps(false)
+        try await harness.pass(.seconds(120))
+        #expect(harness.gate.level == 0)
+        #expect(try await harness.integer("SELECT count(*) FROM intents WHERE state = 'unknown'") == 0)
+        #expect(try await harness.violations() == [])
+    }
+
     @Test func anotherAmountForTheSameOrderIsRefusedAndRecorded() async throws {
         let harness = try Harness()
         try await harness.authorize()

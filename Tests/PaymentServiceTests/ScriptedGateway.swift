@@ -23,6 +23,7 @@ final class ScriptedGateway: CardGatewayClient {
         var isDown = false
         var losesAnswers = false
         var losesRequests = false
+        var losesLookUps = false
         var calls = 0
         var lookUps = 0
         var now = Timestamp(millisecondsSinceEpoch: 0)
@@ -37,6 +38,9 @@ final class ScriptedGateway: CardGatewayClient {
     func setLosesAnswers(_ loses: Bool) { state.withLock { $0.losesAnswers = loses } }
     /// Nothing arrives, and the caller only sees a timeout.
     func setLosesRequests(_ loses: Bool) { state.withLock { $0.losesRequests = loses } }
+
+    /// No look-up is answered.
+    func setLosesLookUps(_ loses: Bool) { state.withLock { $0.losesLookUps = loses } }
 
     var keys: Set<String> { state.withLock { Set($0.entries.keys) } }
     var orders: Set<String> { state.withLock { Set($0.entries.values.map(\.order)) } }
@@ -95,6 +99,7 @@ final class ScriptedGateway: CardGatewayClient {
         state.withLock { state in
             guard !state.isDown else { return .notSent(note: "connection_refused") }
             state.lookUps += 1
+            if state.losesLookUps { return .unclear(note: "timeout") }
             return Self.known(call.key, state)
         }
     }

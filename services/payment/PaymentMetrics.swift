@@ -11,11 +11,17 @@ struct PaymentMetrics: PaymentObserver {
     init(registry: PrometheusRegistry, gate: GatewayGate, logger: Logger) {
         self.registry = registry
         self.logger = logger
-        let breaker = registry.gauge(
-            "waybill_payment_gateway_breaker",
-            help: "Circuit breaker around the gateway: 0 closed, 1 half open, 2 open"
-        )
-        registry.beforeRendering { breaker.set(gate.level) }
+        let breakers = GatedOperation.allCases.map { operation in
+            let gauge = registry.gauge(
+                "waybill_payment_gateway_breaker",
+                help: "Circuit breaker around an operation of the gateway: 0 closed, 1 half open, 2 open",
+                labels: [("operation", operation.name)]
+            )
+            return (operation, gauge)
+        }
+        registry.beforeRendering {
+            for (operation, gauge) in breakers { gauge.set(gate.level(operation)) }
+        }
     }
 
     func exchanged(_ operation: String, _ answer: GatewayAnswer, _ duration: Duration) {

@@ -142,7 +142,8 @@ public struct DoctorRules: Sendable {
         case "waybill_payment_gateway_breaker" where metric.value >= 1:
             return finding(
                 "breaker-open",
-                "the circuit breaker around the card gateway is \(metric.value >= 2 ? "open" : "half open")",
+                "the circuit breaker around \(metric.label("operation")) at the card gateway is "
+                    + (metric.value >= 2 ? "open" : "half open"),
                 "look after the gateway; calls wait, use no attempt, and go on when it answers"
             )
         case "webhook_breaker_state" where metric.value >= 1:

@@ -1,6 +1,6 @@
 public import Messaging
 
-/// Keeps calls away from a gateway that cannot be reached, so that they wait instead of failing one by one.
+/// Keeps calls of one operation away from a gateway that cannot be reached, so that they wait instead of failing one by one.
 ///
 /// ```
 ///            failures in a row reach the threshold
@@ -87,6 +87,11 @@ public struct CircuitBreaker: Sendable, Hashable {
     /// An exchange ended without showing anything about the gateway. As the probe it counts as none: the next asker probes.
     public mutating func inconclusive(at now: Timestamp) {
         if case .halfOpen = state { state = .open(until: now) }
+    }
+
+    /// Something else showed that the gateway is there: an open breaker waits no longer for its probe.
+    public mutating func probe(from now: Timestamp) {
+        if case .open(let until) = state, until > now { state = .open(until: now) }
     }
 
     private mutating func open(at now: Timestamp) {

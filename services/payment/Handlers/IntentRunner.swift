@@ -7,7 +7,7 @@ public import PaymentCore
 /// Makes the calls to the gateway: a row first, then the call, then a row.
 ///
 /// ```
-/// due row ──► breaker open? ──yes──► put off
+/// due row ──► its breaker open? ──yes──► put off
 ///                  │ no
 ///    prepared: store `calling` ──► call ──► store what the answer means
 ///    calling:                      call ──►
@@ -102,7 +102,12 @@ public final class IntentRunner: Sendable {
         let began = clock.now()
         let action = item.intent.action(at: began, policy: policy)
         guard action != .rest else { return }
-        guard gate.mayCall() else {
+        let first: GatedOperation =
+            switch action {
+            case .lookUp, .lookUpThenCall: .lookUp
+            case .begin, .call, .rest: .call(item.call.kind)
+            }
+        guard gate.may(first) else {
             return try await store(.notSent(note: "gateway unavailable"), item, sentAt: nil)
         }
         let answer: GatewayAnswer
@@ -116,7 +121,8 @@ public final class IntentRunner: Sendable {
         case .lookUp: answer = await lookUp(item.call)
         case .lookUpThenCall:
             let known = await lookUp(item.call)
-            answer = known == .notFound ? await call(item.call) : known
+            // Behind an open breaker it stays at what the look-up said: nothing is recorded yet.
+            answer = known == .notFound && gate.may(.call(item.call.kind)) ? await call(item.call) : known
         }
         Failpoints.reach("gateway-call.before-settlement", about: [item.call.orderID.text])
         try await store(answer, item, sentAt: began)
@@ -129,8 +135,8 @@ public final class IntentRunner: Sendable {
         let call = Sabotage.isOn("new-key-per-call") ? call.again(at: clock.now()) : call
         let answer = await gateway.call(call)
         Failpoints.reach("gateway-call.after-answer", about: [call.orderID.text])
-        observer.exchanged(call.kind.rawValue, answer, ContinuousClock.now - start)
-        await note(answer, isLookUp: false)
+        observer.exchanged(GatedOperation.call(call.kind).name, answer, ContinuousClock.now - start)
+        await note(answer, of: .call(call.kind))
         return answer
     }
 
@@ -139,13 +145,13 @@ public final class IntentRunner: Sendable {
         Failpoints.reach("gateway-look-up.before-send", about: [call.orderID.text])
         let answer = await gateway.lookUp(call)
         Failpoints.reach("gateway-look-up.after-answer", about: [call.orderID.text])
-        observer.exchanged("lookup", answer, ContinuousClock.now - start)
-        await note(answer, isLookUp: true)
+        observer.exchanged(GatedOperation.lookUp.name, answer, ContinuousClock.now - start)
+        await note(answer, of: .lookUp)
         return answer
     }
 
-    private func note(_ answer: GatewayAnswer, isLookUp: Bool) async {
-        guard gate.note(answer, isLookUp: isLookUp) else { return }
+    private func note(_ answer: GatewayAnswer, of operation: GatedOperation) async {
+        guard gate.note(answer, of: operation) else { return }
         // It came back: whatever waited for it may go on at once.
         try? await store.write { [alarm] tx in
             try IntentTable.resume(at: tx.now, in: tx.db)
