@@ -70,7 +70,7 @@ import Testing
             ]
         )
         #expect(decision.commands == [.reserveStock(expiresAt: Fixture.now.advanced(by: .seconds(900)))])
-        #expect(decision.deadlines == [.set(.stock, at: Fixture.now.advanced(by: .seconds(120)))])
+        #expect(decision.deadlines == [.set(.stock, at: Fixture.now.advanced(by: OrderTiming.standard.stock))])
         var begun = order
         begun.apply(decision, at: Fixture.now)
         #expect(begun.version == 2 && begun.state == .awaitingStock)

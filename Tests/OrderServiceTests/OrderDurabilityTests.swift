@@ -53,7 +53,7 @@ import Testing
         let replay = try await again.placeOrder(request, key: key)
         #expect(replay.isReplay && replay.body == first.body)
         // The deadline that was set before the restart fires, once.
-        clock.advance(by: .seconds(121))
+        clock.advance(by: OrderTiming.standard.stock + .seconds(1))
         let runner = DeadlineRunner(store: reopened) { try again.deadlines.passed($0, $1, in: $2) }
         while try await runner.fireDue() > 0 {}
         let order = try await again.orderStatus(first.orderID)

@@ -152,7 +152,7 @@ import Testing
     @Test func deadlinesUndoOrAskAgain() async throws {
         let world = try await OrderWorld.stocked()
         let waiting = try await world.place()
-        try await world.pass(.seconds(119))
+        try await world.pass(OrderTiming.standard.stock - .seconds(1))
         #expect(try await world.status(waiting) == .awaitingStock)
         try await world.pass(.seconds(1))
         #expect(try await world.order(waiting).state.reason == .deadline)

@@ -15,7 +15,7 @@ public struct OrderService: HostedService {
 
     private let timing: OrderTiming
 
-    /// Reads the service's own keys, all optional; times are in seconds.
+    /// Reads the service's own keys, all optional; times are in seconds, those of ``OrderTiming/standard`` where they are not set.
     ///
     /// | key | environment | meaning |
     /// |---|---|---|
@@ -26,16 +26,15 @@ public struct OrderService: HostedService {
     ///
     /// - Throws: ``ServiceKit/ConfigurationFault`` for a value that is not a whole number in its range.
     public init(configuration: ServiceConfiguration) throws {
-        func seconds(_ value: Int) -> Duration { .seconds(value) }
+        func seconds(_ key: ConfigKey, upTo longest: Int, _ standard: Duration) throws -> Duration {
+            .seconds(try configuration.integer(key, in: 1...longest, default: Int(standard.components.seconds)))
+        }
+        let standard = OrderTiming.standard
         timing = OrderTiming(
-            stock: seconds(try configuration.integer("waybill.order.stock.seconds", in: 1...240, default: 30)),
-            payment: seconds(try configuration.integer("waybill.order.payment.seconds", in: 1...240, default: 60)),
-            confirmation: seconds(
-                try configuration.integer("waybill.order.confirmation.seconds", in: 1...240, default: 60)
-            ),
-            compensation: seconds(
-                try configuration.integer("waybill.order.compensation.seconds", in: 1...3600, default: 60)
-            )
+            stock: try seconds("waybill.order.stock.seconds", upTo: 240, standard.stock),
+            payment: try seconds("waybill.order.payment.seconds", upTo: 240, standard.payment),
+            confirmation: try seconds("waybill.order.confirmation.seconds", upTo: 240, standard.confirmation),
+            compensation: try seconds("waybill.order.compensation.seconds", upTo: 3600, standard.compensation)
         )
     }
 

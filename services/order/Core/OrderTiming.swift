@@ -17,7 +17,7 @@ public struct OrderTiming: Sendable, Hashable {
     /// Makes a timing; what is left out has the value of ``standard``.
     public init(
         reservation: Duration = .seconds(15 * 60),
-        stock: Duration = .seconds(120),
+        stock: Duration = .seconds(30),
         payment: Duration = .seconds(60),
         confirmation: Duration = .seconds(60),
         compensation: Duration = .seconds(60),
@@ -31,7 +31,7 @@ public struct OrderTiming: Sendable, Hashable {
         self.compensationRounds = max(1, compensationRounds)
     }
 
-    /// 15 min, 2 min, 1 min, 1 min, 1 min, 1,440 rounds: a broker may be away for a day before a person is asked.
+    /// 15 min, 30 s, 1 min, 1 min, 1 min, 1,440 rounds: a broker may be away for a day before a person is asked.
     public static let standard = OrderTiming()
 
     /// The length of a deadline.

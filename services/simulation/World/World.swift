@@ -71,7 +71,7 @@ final class World: @unchecked Sendable {
     /// Steps run while something is being called do not call anything themselves.
     var isOverlapping = false
 
-    static let timing = OrderTiming(stock: .seconds(30))
+    static let timing = OrderTiming.standard
     static let senderOptions: SenderOptions = {
         var options = SenderOptions()
         if let schedule = RetrySchedule(delays: [500, 2000, 5000, 15_000, 30_000]) { options.schedule = schedule }

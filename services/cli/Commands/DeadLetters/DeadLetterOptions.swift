@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Messaging
 import StrictJSON
 
 /// Which letters are meant. Every option that is given must fit.
@@ -59,11 +60,16 @@ struct DeadLetterChoice: ParsableArguments {
 /// Times as people type them.
 enum PointInTime {
     /// `2h` as the time two hours ago; anything else as it is.
+    ///
+    /// To the millisecond, and the next one: a letter of this moment is before `0s`.
     static func text(_ typed: String) throws(CommandEnd) -> String {
         let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
         guard let last = typed.last, let unit = units[last] else { return typed }
         guard let count = Double(typed.dropLast()), count >= 0, count.isFinite else { return typed }
-        return Date(timeIntervalSinceNow: -count * unit).formatted(.iso8601)
+        let milliseconds = (Date().timeIntervalSince1970 - count * unit) * 1000
+        // Before the first year that is written with four digits there is nothing to find.
+        let earliest = -62_135_596_800_000.0
+        return Timestamp(millisecondsSinceEpoch: Int64(max(earliest, milliseconds.rounded(.down) + 1))).description
     }
 }
 
