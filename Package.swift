@@ -277,7 +277,10 @@ let testTargets: [Target] = [
         ]
     ),
     tests("RabbitMQ", ["RabbitMQ", logging]),
-    tests("RabbitMQComponent", ["RabbitMQ", logging]),
+    tests(
+        "RabbitMQComponent",
+        ["RabbitMQ", "ServiceKit", "DurableStore", "Messaging", "KitTestSupport", grdb, lifecycle, logging]
+    ),
     tests("Kafka", ["Kafka", "CRdKafka", logging]),
     tests(
         "Webhooks",

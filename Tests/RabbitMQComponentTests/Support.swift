@@ -76,12 +76,17 @@ struct Fixture {
         )
     }
 
-    func consumer(queue: String? = nil, prefetch: UInt16 = 100) -> RabbitMQConsumer {
+    /// - Parameter withoutTopology: declares nothing, and so mends nothing.
+    func consumer(
+        queue: String? = nil,
+        prefetch: UInt16 = 100,
+        withoutTopology: Bool = false
+    ) -> RabbitMQConsumer {
         RabbitMQConsumer(
             configuration: configuration,
             options: .init(
                 subscriptions: [.init(queue: queue ?? names.inbox, prefetch: prefetch)],
-                topology: topology
+                topology: withoutTopology ? .empty : topology
             ),
             logger: Broker.logger
         )

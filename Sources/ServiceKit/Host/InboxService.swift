@@ -17,12 +17,18 @@ struct InboxService: Service {
     let logger: Logger
 
     /// Messages that wait in this process for their turn; one group commit takes up to 128 of them.
-    static let prefetch: UInt16 = 256
+    let prefetch: UInt16
+    /// The levels of the waiting queues: those that the processor uses.
+    let retry: RetryPolicy
+
     private static let deadLetterPrefetch: UInt16 = 32
 
     func run() async throws {
-        let topology = RabbitMQTopology.inbox(inbox, retryLevels: retryLevels)
-        async let commands: Void = consume(inbox, Self.prefetch, topology, processor)
+        let topology = RabbitMQTopology.inbox(
+            inbox,
+            retryLevels: retry.levels.map { .init(name: $0.name, delay: $0.delay) }
+        )
+        async let commands: Void = consume(inbox, prefetch, topology, processor)
         async let deadLetters: Void = consume(inbox + ".dead", Self.deadLetterPrefetch, topology, drain)
         _ = try await (commands, deadLetters)
     }
@@ -61,9 +67,5 @@ struct InboxService: Service {
 
     private func loop(_ consumer: RabbitMQConsumer, _ processor: some MessageProcessor) async throws {
         try await ConsumerLoop(subscription: AMQPSubscription(consumer), processor: processor).run()
-    }
-
-    private var retryLevels: [RabbitMQTopology.RetryLevel] {
-        RetryPolicy.standard.levels.map { .init(name: $0.name, delay: $0.delay) }
     }
 }

@@ -1,6 +1,6 @@
 public import Configuration
 public import DurableStore
-import Messaging
+public import Messaging
 
 /// What every service reads from its environment, checked before anything starts.
 ///
@@ -20,6 +20,9 @@ import Messaging
 /// | `waybill.dead.letter.window.days` | `WAYBILL_DEAD_LETTER_WINDOW_DAYS` | how long a dead letter can be requeued; default 21 |
 /// | `waybill.dead.letter.retention.days` | `WAYBILL_DEAD_LETTER_RETENTION_DAYS` | how long decided ones are kept; default 30 |
 /// | `waybill.outage.days` | `WAYBILL_OUTAGE_DAYS` | the longest outage that is reckoned with; default 3 |
+/// | `waybill.retry.delays` | `WAYBILL_RETRY_DELAYS` | waits between attempts at a command, ascending; default `1s,5s,30s,2m,10m` |
+/// | `waybill.retry.jitter.percent` | `WAYBILL_RETRY_JITTER_PERCENT` | how much shorter each wait may be; 0…90, default 20 |
+/// | `waybill.amqp.prefetch` | `WAYBILL_AMQP_PREFETCH` | commands that are out to this process at most; 1…4096, default 256 |
 /// | `log.level` | `LOG_LEVEL` | default `info` |
 public struct ServiceConfiguration: Sendable {
     /// The service's name: `order`.
@@ -44,6 +47,10 @@ public struct ServiceConfiguration: Sendable {
     public let kafkaReplicationFactor: Int
     /// How long messages may come back and ids are remembered; checked against each other.
     public let lifetimes: MessageLifetimes
+    /// How often a command is tried, and how long it waits in between.
+    public let retry: RetryPolicy
+    /// The most commands that the broker hands to this process ahead of their turn.
+    public let prefetch: UInt16
     /// The lowest level that is logged.
     public let logLevel: String
     /// For keys of the service's own.
@@ -63,7 +70,9 @@ public struct ServiceConfiguration: Sendable {
         amqpURL = reader.string(forKey: "amqp.url", isSecret: true)
         kafkaBootstrapServers = reader.string(forKey: "kafka.bootstrap.servers")
         kafkaReplicationFactor = try Self.integer("kafka.replication.factor", in: 1...99, default: 1, reader)
-        lifetimes = try Self.lifetimes(reader)
+        retry = try Self.retry(reader)
+        prefetch = UInt16(try Self.integer("waybill.amqp.prefetch", in: 1...4096, default: 256, reader))
+        lifetimes = try Self.lifetimes(reader, retry)
         logLevel = reader.string(forKey: "log.level", default: "info")
     }
 
@@ -83,7 +92,28 @@ public struct ServiceConfiguration: Sendable {
         try Self.integer(key, in: range, default: value, reader)
     }
 
-    private static func lifetimes(_ reader: ConfigReader) throws(ConfigurationFault) -> MessageLifetimes {
+    private static func retry(_ reader: ConfigReader) throws(ConfigurationFault) -> RetryPolicy {
+        let jitter = try integer(
+            "waybill.retry.jitter.percent",
+            in: 0...RetryPolicy.maximumJitterPercent,
+            default: RetryPolicy.standardJitterPercent,
+            reader
+        )
+        let key: ConfigKey = "waybill.retry.delays"
+        let delays = reader.string(forKey: key, default: RetryPolicy.standard.delaysText)
+        do throws(RetryPolicyFault) {
+            return try RetryPolicy(delays: delays, jitterPercent: jitter)
+        } catch {
+            throw ConfigurationFault(
+                "\(variable(key)) must be delays such as \(RetryPolicy.standard.delaysText): \(error)."
+            )
+        }
+    }
+
+    private static func lifetimes(
+        _ reader: ConfigReader,
+        _ retry: RetryPolicy
+    ) throws(ConfigurationFault) -> MessageLifetimes {
         func days(_ key: ConfigKey, _ standard: Duration) throws(ConfigurationFault) -> Duration {
             let value = Int(standard.components.seconds / 86_400)
             return .seconds(try integer(key, in: 1...3650, default: value, reader) * 86_400)
@@ -96,11 +126,12 @@ public struct ServiceConfiguration: Sendable {
             longestOutage: try days("waybill.outage.days", standard.longestOutage)
         )
         do throws(Failure) {
-            try lifetimes.check()
+            try lifetimes.check(retry)
         } catch {
             throw ConfigurationFault(
                 error.description
-                    + " See WAYBILL_INBOX_RETENTION_DAYS, WAYBILL_DEAD_LETTER_WINDOW_DAYS and WAYBILL_DEAD_LETTER_RETENTION_DAYS."
+                    + " See WAYBILL_INBOX_RETENTION_DAYS, WAYBILL_DEAD_LETTER_WINDOW_DAYS, WAYBILL_DEAD_LETTER_RETENTION_DAYS"
+                    + " and WAYBILL_RETRY_DELAYS."
             )
         }
         return lifetimes

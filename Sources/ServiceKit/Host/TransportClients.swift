@@ -107,11 +107,14 @@ struct TransportClients {
                         store: store,
                         inbox: handler.consumer,
                         handler: handler,
+                        retry: configuration.retry,
                         observer: observers.processingObserver(handler.consumer)
                     ),
                     drain: DeadLetterDrain(store: store, inbox: handler.consumer),
                     observer: AMQPReadiness(dependency: "rabbitmq-consumer", board: readiness),
-                    logger: logger
+                    logger: logger,
+                    prefetch: configuration.prefetch,
+                    retry: configuration.retry
                 )
             )
         }
