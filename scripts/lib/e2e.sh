@@ -39,3 +39,16 @@ until_true() {
 }
 
 pid_of() { cat "$WAYBILL_RUN_DIR/pids/$1.pid"; }
+
+# out QUEUE: how many messages of a quorum queue are with consumers, not acknowledged. Asked of the queue itself: the statistics of the
+# management interface are seconds old.
+out() {
+    "$root/scripts/lib/rabbitmq.sh" ctl "$WAYBILL_RUN_DIR" eval \
+        "{ok, {_, N}, _} = ra:leader_query({'waybill_$1', node()}, fun rabbit_fifo:query_messages_checked_out/1), N."
+}
+
+# waiting QUEUE: how many messages of a quorum queue wait for a consumer.
+waiting() {
+    "$root/scripts/lib/rabbitmq.sh" ctl "$WAYBILL_RUN_DIR" eval \
+        "{ok, {_, N}, _} = ra:leader_query({'waybill_$1', node()}, fun rabbit_fifo:query_messages_ready/1), N."
+}
