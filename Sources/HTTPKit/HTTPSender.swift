@@ -28,6 +28,7 @@ public final class HTTPSender: Sendable {
     public static let defaultMaxResponseBytes = 64 << 10
 
     private let client: HTTPClient
+    private let watch = DeadlineWatch()
 
     /// Creates a sender on the process's shared event loops.
     public init(options: Options = Options()) {
@@ -80,7 +81,7 @@ public final class HTTPSender: Sendable {
         case .failure(let failure): return .failure(failure)
         }
         let client = client
-        return await Self.withDeadline(deadline) {
+        let (result, isLate) = await watch.run(within: deadline) { () -> Result<HTTPReply, HTTPFailure> in
             do {
                 let response = try await client.execute(request, deadline: .now() + TimeAmount(deadline))
                 if let announced = response.headers.first(name: "content-length").flatMap({ Int($0) }),
@@ -107,6 +108,8 @@ public final class HTTPSender: Sendable {
                 return .failure(HTTPFailure(error))
             }
         }
+        if isLate, case .failure = result { return .failure(HTTPFailure(.timeout, "deadline")) }
+        return result
     }
 
     /// Follows a `text/event-stream` until it ends, `onEvent` says false, or the task is cancelled.
@@ -211,27 +214,6 @@ public final class HTTPSender: Sendable {
         }
         if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
         return .success(request)
-    }
-
-    private static func withDeadline(
-        _ deadline: Duration,
-        _ operation: @escaping @Sendable () async -> Result<HTTPReply, HTTPFailure>
-    ) async -> Result<HTTPReply, HTTPFailure> {
-        await withTaskGroup(of: Result<HTTPReply, HTTPFailure>?.self) { group in
-            group.addTask { await operation() }
-            group.addTask {
-                do {
-                    try await Task.sleep(for: deadline)
-                    return .failure(HTTPFailure(.timeout, "deadline"))
-                } catch {
-                    return nil
-                }
-            }
-            defer { group.cancelAll() }
-            // Nil: we were cancelled from outside; the operation notices and says so.
-            while let result = await group.next() { if let result { return result } }
-            return .failure(HTTPFailure(.cancelled))
-        }
     }
 }
 

@@ -28,8 +28,11 @@ public enum KafkaPartitioner: String, Sendable, Hashable {
 public struct KafkaProducerConfiguration: Sendable {
     /// Brokers and patience.
     public var client: KafkaClientConfiguration
-    /// How long a batch may wait for company. Default 2 ms.
-    public var linger: Duration = .milliseconds(2)
+    /// How long a batch may wait for company. Default 10 ms.
+    ///
+    /// A batch is a request of its own for each partition, and at most five are under way: with more of them, librdkafka 2.0.2 polls
+    /// without a pause until an answer comes.
+    public var linger: Duration = .milliseconds(10)
     /// Records handed to the C library and not yet settled. Default 10,000; 1 at least.
     public var maxMessagesInFlight = 10_000
     /// Bytes of those records. Default 32 MiB. A single larger record still goes alone.

@@ -21,9 +21,15 @@ public final class UUIDv7Generator: IDGenerator {
 
     /// Makes a generator.
     ///
-    /// - Parameter random: 64 random bits at each call; the system's generator unless a test gives its own.
-    public init(random: @escaping @Sendable () -> UInt64 = { UInt64.random(in: .min ... .max) }) {
+    /// - Parameter random: 64 random bits at each call, from any thread.
+    public init(random: @escaping @Sendable () -> UInt64) {
         self.random = random
+    }
+
+    /// Makes a generator on the random bits of the operating system.
+    public convenience init() {
+        let pool = RandomPool()
+        self.init(random: pool.next)
     }
 
     public func next(at now: Timestamp) -> String {

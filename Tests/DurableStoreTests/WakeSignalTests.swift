@@ -51,4 +51,21 @@ import Testing
         await consumer.value
         #expect(box.count == rounds)
     }
+
+    /// One alarm serves all waits: it must neither ring too late for a shorter one nor end a longer one.
+    @Test func eachWaitEndsAtItsOwnLimit() async {
+        let signal = WakeSignal()
+        for milliseconds in [40, 10, 60, 5, 1, 30] {
+            let limit = Duration.milliseconds(milliseconds)
+            let long = Task { await signal.wait(atMost: .seconds(600)) }
+            await Task.yield()
+            signal.signal()
+            await long.value
+            let start = ContinuousClock.now
+            await signal.wait(atMost: limit)
+            let waited = ContinuousClock.now - start
+            #expect(waited >= limit)
+            #expect(waited < .seconds(60))
+        }
+    }
 }

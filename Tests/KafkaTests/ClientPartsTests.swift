@@ -14,7 +14,7 @@ struct ClientPartsTests {
         #expect(set["enable.idempotence"] == "true")
         #expect(set["acks"] == "all")
         #expect(set["message.timeout.ms"] == "0")
-        #expect(set["linger.ms"] == "2")
+        #expect(set["linger.ms"] == "10")
         #expect(set["partitioner"] == "murmur2_random")
         _ = try KafkaProducer(configuration: producer, logger: .quiet)
 
