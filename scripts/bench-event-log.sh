@@ -96,6 +96,7 @@ if wants restart && [ "$big" -gt 0 ]; then
     grep -o '"msg":"Recovered".*' "$work/server.log"
 fi
 kill "$server_pid"
-wait "$server_pid" 2> /dev/null || true
+# It was disowned, so that its end by kill -9 is not announced: `wait` would not wait for it.
+while kill -0 "$server_pid" 2> /dev/null; do sleep 0.05; done
 server_pid=""
 rm -rf "$work/data"
