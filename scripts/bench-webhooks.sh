@@ -11,7 +11,7 @@
 #   history     single events, and the lists that people look at, with a million deliveries in the tables
 #   burst       memory while 50,000 events arrive at once
 #
-#   --only PART,…  only these, in the order above; all of them take under four minutes
+#   --only PART,…  only these, in the order above (idle,load,backlog: between two and three minutes)
 #   --seconds N    how long the load lasts
 #   --rate N       events per second of the load; each goes to ten endpoints
 #   --history N    deliveries in the tables for the part history

@@ -8,6 +8,8 @@ import Simulation
 import StrictJSON
 
 /// Payment's way to the gateway.
+///
+/// `@unchecked`: the simulation has one task, and the world outlives all that it holds.
 struct GatewayPort: CardGatewayClient, @unchecked Sendable {
     unowned let world: World
 
