@@ -75,7 +75,12 @@ func core(_ name: String, _ folder: String, _ dependencies: [Target.Dependency] 
 }
 
 /// Everything else of a service but its `main`.
-func service(_ name: String, _ folder: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func service(
+    _ name: String,
+    _ folder: String,
+    _ dependencies: [Target.Dependency] = [],
+    resources: [Resource]? = nil
+) -> Target {
     .target(
         name: name + "Service",
         dependencies: [
@@ -84,6 +89,7 @@ func service(_ name: String, _ folder: String, _ dependencies: [Target.Dependenc
         ] + dependencies,
         path: "services/\(folder)",
         exclude: ["Core", "Main", "README.md"],
+        resources: resources,
         swiftSettings: strict
     )
 }
@@ -119,8 +125,7 @@ let kitTargets: [Target] = [
         "HTTPKit",
         [
             "StrictJSON", "Telemetry", hummingbird, hummingbirdCore, asyncHTTPClient, httpTypes, lifecycle, logging,
-            nioCore,
-            nioPosix, nioHTTP1, nioHTTPTypes, nioExtras, nioSSL,
+            nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioExtras, nioSSL,
         ]
     ),
     .target(name: "CEventLogChecksum"),
@@ -153,8 +158,7 @@ let kitTargets: [Target] = [
         "ServiceKit",
         [
             "Messaging", "Failpoints", "RabbitMQ", "Kafka", "DurableStore", "Telemetry", "HTTPKit", "StrictJSON",
-            hummingbird, httpTypes,
-            lifecycle, unixSignals, logging, configuration, grdb,
+            hummingbird, httpTypes, lifecycle, unixSignals, logging, configuration, grdb,
         ]
     ),
 ]
@@ -173,7 +177,7 @@ let serviceTargets: [Target] = [
     core("Inventory", "inventory"),
     core("Notification", "notification", ["StrictJSON"]),
     core("Analytics", "analytics"),
-    service("Order", "order", ["Kafka", "Failpoints", crypto]),
+    service("Order", "order", ["Kafka", "Failpoints", crypto], resources: [.embedInCode("API/order-openapi.json")]),
     service("Payment", "payment", ["Kafka", "Failpoints", "Webhooks", crypto]),
     service("Inventory", "inventory", ["Kafka"]),
     service("Notification", "notification", ["Kafka", "Webhooks"]),
@@ -198,8 +202,7 @@ let serviceTargets: [Target] = [
         name: "Verification",
         dependencies: [
             "Commerce", "Messaging", "StrictJSON", "OrderCore", "InventoryCore", "PaymentCore", "AnalyticsCore",
-            "Kafka", "DurableStore", grdb,
-            crypto, logging,
+            "Kafka", "DurableStore", grdb, crypto, logging,
         ],
         path: "services/cli/Verify",
         swiftSettings: strict
@@ -208,9 +211,8 @@ let serviceTargets: [Target] = [
         name: "WaybillSimulation",
         dependencies: [
             "Simulation", "Verification", "OrderService", "OrderCore", "PaymentService", "PaymentCore",
-            "InventoryService",
-            "NotificationService", "NotificationCore", "AnalyticsService", "CardGateway", "Commerce", "Messaging",
-            "DurableStore", "Webhooks", "StrictJSON", "HTTPKit", "Telemetry", grdb,
+            "InventoryService", "NotificationService", "NotificationCore", "AnalyticsService", "CardGateway",
+            "Commerce", "Messaging", "DurableStore", "Webhooks", "StrictJSON", "HTTPKit", "Telemetry", grdb,
         ],
         path: "services/simulation",
         exclude: ["README.md"],
@@ -221,9 +223,7 @@ let serviceTargets: [Target] = [
         name: "waybill",
         dependencies: [
             "WaybillSimulation", "Verification", "Doctor", "Commerce", "Messaging", "StrictJSON", "HTTPKit", "Kafka",
-            "Webhooks", nioCore,
-            "Telemetry",
-            hummingbird, httpTypes, lifecycle, unixSignals, argumentParser, histogram,
+            "Webhooks", nioCore, "Telemetry", hummingbird, httpTypes, lifecycle, unixSignals, argumentParser, histogram,
             logging,
         ],
         path: "services/cli",
@@ -265,15 +265,14 @@ let testTargets: [Target] = [
         "HTTPKit",
         [
             "HTTPKit", "StrictJSON", "Telemetry", hummingbird, hummingbirdTesting, asyncHTTPClient, httpTypes,
-            lifecycle,
-            logging, nioCore, nioPosix, nioHTTP1,
+            lifecycle, logging, nioCore, nioPosix, nioHTTP1,
         ]
     ),
     tests(
         "ServiceKit",
         [
-            "ServiceKit", "HTTPKit", "DurableStore", "Kafka", "Messaging", "StrictJSON", "KitTestSupport", hummingbird,
-            hummingbirdTesting, httpTypes, nioCore, grdb, configuration, logging,
+            "ServiceKit", "HTTPKit", "DurableStore", "Kafka", "RabbitMQ", "Messaging", "StrictJSON", "KitTestSupport",
+            hummingbird, hummingbirdTesting, httpTypes, nioCore, grdb, configuration, logging,
         ]
     ),
     tests("RabbitMQ", ["RabbitMQ", logging]),
@@ -286,8 +285,7 @@ let testTargets: [Target] = [
         "Webhooks",
         [
             "Webhooks", "Messaging", "StrictJSON", "DurableStore", "KitTestSupport", "CCompression", grdb, crypto,
-            nioCore,
-            nioPosix, nioHTTP1, nioSSL,
+            nioCore, nioPosix, nioHTTP1, nioSSL,
         ]
     ),
     tests("Supervision", ["Supervision", "waybill-supervisor"]),
@@ -322,10 +320,8 @@ let testTargets: [Target] = [
         "NotificationService",
         [
             "NotificationService", "NotificationCore", "Webhooks", "Commerce", "Messaging", "StrictJSON",
-            "DurableStore",
-            "KitTestSupport", "HTTPKit", "Telemetry", grdb, hummingbird, hummingbirdTesting, httpTypes, logging,
-            nioCore,
-            nioPosix, nioHTTP1,
+            "DurableStore", "KitTestSupport", "HTTPKit", "Telemetry", grdb, hummingbird, hummingbirdTesting, httpTypes,
+            logging, nioCore, nioPosix, nioHTTP1,
         ]
     ),
     tests("InventoryCore", ["InventoryCore", "Commerce"]),
@@ -340,16 +336,15 @@ let testTargets: [Target] = [
         "AnalyticsService",
         [
             "AnalyticsService", "AnalyticsCore", "Commerce", "Messaging", "DurableStore", "StrictJSON", "ServiceKit",
-            "Kafka",
-            "KitTestSupport", "HTTPKit", grdb, hummingbird, hummingbirdTesting, httpTypes, nioCore, logging,
+            "Kafka", "KitTestSupport", "HTTPKit", grdb, hummingbird, hummingbirdTesting, httpTypes, nioCore, logging,
         ]
     ),
     tests(
         "Verification",
         [
             "Verification", "waybill", "OrderService", "PaymentService", "InventoryService", "NotificationService",
-            "AnalyticsService", "PaymentCore", "Commerce", "Messaging", "StrictJSON", "Kafka", crypto,
-            "DurableStore", "KitTestSupport", grdb, logging,
+            "AnalyticsService", "PaymentCore", "Commerce", "Messaging", "StrictJSON", "Kafka", crypto, "DurableStore",
+            "KitTestSupport", grdb, logging,
         ]
     ),
     tests("Doctor", ["Doctor"]),

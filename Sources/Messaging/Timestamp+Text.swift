@@ -13,7 +13,8 @@ extension Timestamp: CustomStringConvertible {
 
     /// Reads RFC 3339 text (section 5.6): any offset, any number of fractional digits (cut to milliseconds).
     ///
-    /// Returns `nil` for anything else, for impossible dates, and for a leap second, which has no place on this clock.
+    /// Returns `nil` for anything else, for impossible dates, for a leap second, which has no place on this clock, and for what an offset
+    /// moves out of the years 0001…9999, since its own text could not be read again.
     public init?(_ text: some StringProtocol) {
         let bytes = Array(text.utf8)
         guard bytes.count >= 20, bytes.count <= 40 else { return nil }
@@ -39,8 +40,12 @@ extension Timestamp: CustomStringConvertible {
         guard let offset = offsetMinutes(bytes[index...]) else { return nil }
         let days = daysFromCivil(year: year, month: month, day: day)
         let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - offset * 60
+        guard (Self.firstSecond...Self.lastSecond).contains(seconds) else { return nil }
         self.init(millisecondsSinceEpoch: seconds * 1000 + fraction)
     }
+
+    /// `0001-01-01T00:00:00Z` and `9999-12-31T23:59:59Z`.
+    private static let (firstSecond, lastSecond): (Int64, Int64) = (-62_135_596_800, 253_402_300_799)
 }
 
 /// Reads `Z`, `+hh:mm` or `-hh:mm`.

@@ -166,7 +166,7 @@ import Testing
             let longest =
                 #"{"name":"\#(String(repeating: "é", count: 200))","price":{"minorUnits":0,"currency":"EUR"}}"#
             #expect(try await client.put("/operator/catalog/CAP", longest).status == .ok)
-            #expect(try await client.put("/operator/catalog/bad", longest).status == .notFound)
+            #expect(try await client.put("/operator/catalog/bad", longest).status == .unprocessableContent)
         }
         let events = try await world.sent(about: "MUG")
         #expect(events.map(\.target) == ["catalog", "catalog"])

@@ -241,6 +241,16 @@ import Testing
         #expect(try await world.count("SELECT count(*) FROM reservations") == 0)
     }
 
+    /// Order is kept by subject: a command under another order's subject could overtake those of its own.
+    @Test func aCommandUnderAnotherOrdersSubjectIsPoison() async throws {
+        let world = try await InventoryWorld.stocked()
+        let (order, other) = (try orderID(1), try orderID(2))
+        try await world.reserve(order, [item("MUG", 1)])
+        #expect(try await world.send(ReleaseStock(orderID: order, reason: "customer"), about: other) == .acknowledge)
+        #expect(try await world.status(order) == "held")
+        #expect(try await world.count("SELECT count(*) FROM outbox WHERE target = 'inventory.inbox.dead'") == 1)
+    }
+
     @Test func tooManyLinesAreRefusedAsPoison() async throws {
         let world = try await InventoryWorld.stocked()
         let order = try orderID(1)

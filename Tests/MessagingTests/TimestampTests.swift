@@ -32,6 +32,8 @@ import Testing
         "2026-01-01 00:00:00Z", "0000-01-01T00:00:00Z", "２026-01-01T00:00:00Z", "2026-01-01T00:00:00ZZ",
         "-026-01-01T00:00:00Z",
         "2026-01-01T00:00:00.000000000000000000000000Z", "+2026-01-01T00:00:00Z",
+        // Outside of the years that have a text of their own.
+        "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59.999-00:01",
     ])
     func hostileText(text: String) {
         #expect(Timestamp(text) == nil)

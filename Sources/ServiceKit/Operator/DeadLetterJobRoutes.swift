@@ -69,7 +69,8 @@ struct DeadLetterJobRoutes: Sendable {
         router.get("/operator/dead-letter-jobs/{id}/items") { request, context in
             let page = try OperatorPage(request, maximum: 1000)
             let job = try await job(context)
-            let items = try await store.deadLetterJobItems(job.id, after: Int(page.cursor) ?? 0, limit: page.limit)
+            let last = Int(clamping: try page.position() ?? 0)
+            let items = try await store.deadLetterJobItems(job.id, after: last, limit: page.limit)
             return JSONResponse.make(
                 .object([
                     "items": .array(items.map(DeadLetterDocument.make)),

@@ -41,7 +41,7 @@ struct DeadLetterRoutes: Sendable {
             let acts = try await store.deadLetterActs(
                 letter: page.parameter("letter"),
                 job: page.parameter("job"),
-                before: Int64(page.cursor),
+                before: try page.position(),
                 limit: page.limit
             )
             return JSONResponse.make(

@@ -23,7 +23,7 @@ struct OutboxRoutes: Sendable {
                     "The state is one of " + OutboxFilter.allCases.map(\.rawValue).joined(separator: ", ") + "."
                 )
             }
-            let rows = try await store.outboxRows(filter, after: Int64(page.cursor) ?? 0, limit: page.limit)
+            let rows = try await store.outboxRows(filter, after: try page.position() ?? 0, limit: page.limit)
             return JSONResponse.make(
                 .object([
                     "items": .array(rows.map(document)),
@@ -113,6 +113,15 @@ struct OperatorPage {
             throw Problem.badRequest("limit-invalid", "The limit is a whole number from 1 to \(maximum).")
         }
         limit = asked
+    }
+
+    /// The cursor of a numbered list; `nil` on the first page.
+    func position() throws(Problem) -> Int64? {
+        if cursor.isEmpty { return nil }
+        guard let position = Int64(cursor) else {
+            throw Problem.badRequest("cursor-invalid", "The cursor is the “next” of the page before.")
+        }
+        return position
     }
 
     func parameter(_ name: String) -> String? {

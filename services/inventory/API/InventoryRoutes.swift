@@ -76,7 +76,9 @@ public struct InventoryRoutes: Sendable {
             )
         }
         router.put("/operator/catalog/{sku}") { request, context in
-            let sku = try sku(context)
+            guard let sku = context.parameters.get("sku").flatMap({ SKU($0) }) else {
+                throw invalid("sku", "An article's number \(SKU.rule).")
+            }
             let body = try await JSONRequest.read(ArticleBody.self, from: request)
             guard (1...200).contains(body.name.unicodeScalars.count) else {
                 throw invalid("name", "A name has 1 to 200 characters.")

@@ -5,6 +5,7 @@ public import Messaging
 
 /// Commands to inventory: reserve, commit, release. Each is answered, also when nothing changes.
 public struct ReservationHandler: MessageHandler {
+    /// The name under which handled messages are remembered.
     public let consumer = Channels.inventoryInbox
 
     /// The deadline that ends an unused hold; its subject is the order.
@@ -15,26 +16,33 @@ public struct ReservationHandler: MessageHandler {
     /// Makes the handler.
     public init() {}
 
+    /// Lets a command happen to its order's reservation, and begins or ends the hold's deadline with it.
+    ///
+    /// - Throws: ``PayloadFault`` (poison) for what cannot be read or no decent order service asks.
     public func handle(_ envelope: Envelope, in tx: Transaction) throws {
+        let (orderID, input, holdEnd) = try read(envelope, tx)
+        guard orderID.text == envelope.subject else { throw PayloadFault.subjectMismatch }
         let context = MessageContext(source: "/waybill/inventory", causedBy: envelope, now: tx.now)
+        switch try apply(input, to: orderID, context, tx) {
+        case .held: if let holdEnd { try tx.setDeadline(Self.expiryDeadline, for: orderID.text, at: holdEnd) }
+        case .committed, .released: try tx.clearDeadline(Self.expiryDeadline, for: orderID.text)
+        case .refused, .expired, nil: break
+        }
+    }
+
+    /// What a command asks of which order, and when the hold ends that it may begin.
+    private func read(_ envelope: Envelope, _ tx: Transaction) throws -> (OrderID, ReservationInput, Timestamp?) {
         switch envelope.type {
         case ReserveStock.messageType:
             let command = try PayloadCodec.decode(ReserveStock.self, from: envelope)
-            let expiry = try ReservationHandler.expiry(of: command, now: tx.now)
+            let holdEnd = try Self.holdEnd(of: command, now: tx.now)
             let stock = try ReservationStore(db: tx.db).levels(of: command.items)
-            let held = try apply(.reserve(command.items, stock: stock), to: command.orderID, context, tx) == .held
-            if held { try tx.setDeadline(Self.expiryDeadline, for: command.orderID.text, at: expiry) }
+            return (command.orderID, .reserve(command.items, stock: stock), holdEnd)
         case CommitStock.messageType:
-            let command = try PayloadCodec.decode(CommitStock.self, from: envelope)
-            if try apply(.commit, to: command.orderID, context, tx) != nil {
-                try tx.clearDeadline(Self.expiryDeadline, for: command.orderID.text)
-            }
+            return (try PayloadCodec.decode(CommitStock.self, from: envelope).orderID, .commit, nil)
         case ReleaseStock.messageType:
             let command = try PayloadCodec.decode(ReleaseStock.self, from: envelope)
-            if try apply(.release(reason: String(command.reason.prefix(100))), to: command.orderID, context, tx) != nil
-            {
-                try tx.clearDeadline(Self.expiryDeadline, for: command.orderID.text)
-            }
+            return (command.orderID, .release(reason: String(command.reason.prefix(100))), nil)
         default:
             throw PayloadFault.unknownType(envelope.type)
         }
@@ -102,16 +110,16 @@ public struct ReservationHandler: MessageHandler {
     }
 
     /// When the hold ends, checked against what a decent command can ask.
-    private static func expiry(of command: ReserveStock, now: Timestamp) throws -> Timestamp {
+    private static func holdEnd(of command: ReserveStock, now: Timestamp) throws -> Timestamp {
         guard OrderLimits.lines.contains(command.items.count) else {
             throw PayloadFault(code: "payload-invalid", "A reservation has 1 to 100 lines.")
         }
         guard Set(command.items.map(\.sku)).count == command.items.count else {
             throw PayloadFault(code: "payload-invalid", "An article appears twice in a reservation.")
         }
-        guard let expiry = Timestamp(command.expiresAt) else {
+        guard let end = Timestamp(command.expiresAt) else {
             throw PayloadFault(code: "payload-invalid", "expiresAt is not an RFC 3339 time.")
         }
-        return min(expiry, now.advanced(by: longestHold))
+        return min(end, now.advanced(by: longestHold))
     }
 }

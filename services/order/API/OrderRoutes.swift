@@ -6,7 +6,8 @@ import OrderCore
 import StrictJSON
 import Telemetry
 
-/// The public API over HTTP: an adapter over the use cases. Described by `docs/contracts/order-openapi.json`.
+/// The public API over HTTP: an adapter over the use cases. Described by `order-openapi.json` beside this file, which is built into the
+/// program and served as `/openapi.json`.
 public struct OrderRoutes: Sendable {
     /// Most bytes of the body of a placement.
     static let bodyLimit = 64 << 10
@@ -39,7 +40,7 @@ public struct OrderRoutes: Sendable {
             let id = try Self.orderID(context)
             return try await OrderProblems.translating { try await events.response(of: id, to: request) }
         }
-        router.get("/openapi.json") { _, _ in JSONResponse.make(bytes: OrderOpenAPI.bytes) }
+        router.get("/openapi.json") { _, _ in JSONResponse.make(bytes: PackageResources.order_openapi_json) }
     }
 
     private func place(_ request: Request, _ context: APIContext) async throws -> Response {
@@ -141,7 +142,8 @@ struct OrderListQuery {
             switch name {
             case "status":
                 guard let status = OrderStatus(rawValue: String(value)) else {
-                    throw Self.wrong("status", "It is not a status of orders.")
+                    let all = OrderStatus.allCases.map(\.rawValue).joined(separator: ", ")
+                    throw Self.wrong("status", "It must be one of \(all).")
                 }
                 self.status = status
             case "cursor":

@@ -16,12 +16,7 @@ public struct CatalogReplica: MessageHandler {
     public func handle(_ envelope: Envelope, in tx: Transaction) throws {
         guard envelope.type == CatalogItemPut.messageType else { throw PayloadFault.unknownType(envelope.type) }
         let item = try PayloadCodec.decode(CatalogItemPut.self, from: envelope)
-        guard item.sku.text == envelope.subject else {
-            throw PayloadFault(
-                code: "subject-mismatch",
-                "The subject of the event is not the article that it is about."
-            )
-        }
+        guard item.sku.text == envelope.subject else { throw PayloadFault.subjectMismatch }
         guard let sequence = envelope.sequence else {
             throw PayloadFault(code: "sequence-missing", "An event of the catalogue has no sequence.")
         }

@@ -19,12 +19,7 @@ public struct OrderInbox: MessageHandler {
     /// - Throws: ``PayloadFault`` (poison) for what cannot be read; a permanent ``Failure`` for an unknown order.
     public func handle(_ envelope: Envelope, in tx: Transaction) throws {
         let answer = try OrderAnswer(envelope)
-        guard answer.orderID.text == envelope.subject else {
-            throw PayloadFault(
-                code: "subject-mismatch",
-                "The subject of the message is not the order that it is about."
-            )
-        }
+        guard answer.orderID.text == envelope.subject else { throw PayloadFault.subjectMismatch }
         guard let stored = try OrderTable.find(answer.orderID, in: tx.db) else {
             throw Failure(.permanent, code: "unknown-order", "There is no order that this message could be about.")
         }

@@ -76,7 +76,7 @@ enum OrderTable {
     ///
     /// - Parameter before: only orders older than this one.
     static func page(status: OrderStatus?, before: OrderID?, limit: Int, in db: Database) throws -> [Order] {
-        // Three texts rather than one with `OR`: each walks an index in the order of the answer.
+        // Two texts rather than one with `OR`: each walks an index in the order of the answer.
         let end = before?.text ?? "~"  // Behind every identifier.
         let rows: [Row]
         if let status {

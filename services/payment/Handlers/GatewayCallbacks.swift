@@ -6,9 +6,18 @@ public import PaymentCore
 
 /// Takes the gateway's callbacks in: once per `webhook-id`, with the same effect as the answer that was missed.
 public struct GatewayCallbacks: Sendable {
-    /// What a callback came to.
+    /// What a callback came to; the raw values are stored and are labels of metrics.
     public enum Outcome: String, Sendable, Hashable {
-        case applied, noop, duplicate, unknownKey = "unknown-key", mismatch
+        /// It told something new.
+        case applied
+        /// Its intent was settled before.
+        case noop
+        /// It was taken before, under the same `webhook-id`. The only one that leaves no row.
+        case duplicate
+        /// No intent has its key.
+        case unknownKey = "unknown-key"
+        /// It does not fit the intent that it names.
+        case mismatch
     }
 
     private let store: DurableStore
@@ -29,12 +38,7 @@ public struct GatewayCallbacks: Sendable {
             let outcome = try Self.apply(document, settlement, in: tx)
             try CallbackTable.insert(webhookID, document, outcome, at: tx.now, in: tx.db)
             if tx.random() % 256 == 0 { try CallbackTable.clean(at: tx.now, in: tx.db) }
-            return switch outcome {
-            case .applied: .applied
-            case .noop: .noop
-            case .unknownKey: .unknownKey
-            case .mismatch: .mismatch
-            }
+            return outcome
         }
         Failpoints.reach("gateway-callback.before-answer", about: [document.reference])
         return outcome
@@ -44,7 +48,7 @@ public struct GatewayCallbacks: Sendable {
         _ document: GatewayDocument,
         _ settlement: IntentSettlement,
         in tx: Transaction
-    ) throws -> CallbackTable.Outcome {
+    ) throws -> Outcome {
         guard let (orderID, intent) = try IntentTable.load(key: document.key, in: tx.db) else { return .unknownKey }
         guard let stored = try PaymentTable.load(orderID, in: tx.db), let charge = stored.payment.charge else {
             return .unknownKey

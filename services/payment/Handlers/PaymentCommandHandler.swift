@@ -17,9 +17,7 @@ public struct PaymentCommandHandler: MessageHandler {
 
     public func handle(_ envelope: Envelope, in transaction: Transaction) throws {
         let (orderID, input) = try read(envelope, transaction)
-        guard orderID.text == envelope.subject else {
-            throw PayloadFault(code: "subject-differs", "The message is about another order than its payload.")
-        }
+        guard orderID.text == envelope.subject else { throw PayloadFault.subjectMismatch }
         try unit.apply(input, to: orderID, origin: Origin(envelope), in: transaction)
     }
 

@@ -3,18 +3,6 @@ import Messaging
 
 /// Reads and writes `callbacks`: which of the gateway's callbacks were taken.
 enum CallbackTable {
-    /// What a callback came to.
-    enum Outcome: String {
-        /// It told something new.
-        case applied
-        /// Its intent was settled before.
-        case noop
-        /// No intent has its key.
-        case unknownKey = "unknown-key"
-        /// It does not fit the intent that it names.
-        case mismatch
-    }
-
     /// How long a callback is remembered, in milliseconds. Far longer than a signature stays valid.
     static let retention: Int64 = 24 * 3600 * 1000
     /// The most rows that one cleaning removes.
@@ -30,7 +18,7 @@ enum CallbackTable {
     static func insert(
         _ webhookID: String,
         _ document: GatewayDocument,
-        _ outcome: Outcome,
+        _ outcome: GatewayCallbacks.Outcome,
         at now: Timestamp,
         in db: Database
     ) throws {
