@@ -41,7 +41,7 @@ import Testing
         let running = Task { await sender.run() }
         var book = LedgerBook()
         sender.submit(book.record(authorize("k1"), at: Timestamp(millisecondsSinceEpoch: 0)))
-        #expect(await eventually(within: .seconds(10)) { sender.counts.delivered == 1 })
+        #expect(await eventually(within: .seconds(60)) { sender.counts.delivered == 1 })
         let attempts = sent.withLock { $0 }
         try #require(attempts.count == 2)
         #expect(attempts.map(\.id) == ["cb_1", "cb_1"])
@@ -63,7 +63,7 @@ import Testing
         for number in 1...10 {
             sender.submit(book.record(authorize("k\(number)"), at: Timestamp(millisecondsSinceEpoch: 0)))
         }
-        #expect(await eventually(within: .seconds(10)) { count.withLock { $0 } == 20 })
+        #expect(await eventually(within: .seconds(60)) { count.withLock { $0 } == 20 })
         sender.end()
         await running.value
     }

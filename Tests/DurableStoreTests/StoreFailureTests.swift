@@ -1,8 +1,10 @@
-import DurableStore
+import Dispatch
 import GRDB
 import KitTestSupport
 import Messaging
 import Testing
+
+@testable import DurableStore
 
 @Suite struct StoreFailureTests {
     @Test func aFullDiskFailsTheUnitAndLaterOnesSucceed() async throws {
@@ -44,6 +46,35 @@ import Testing
             )
         }
         await store.close()
+    }
+
+    /// What a failed sync has lost no later one brings back, so nothing may be committed after it, least of all on the way out.
+    @Test func anIOErrorWhileClosingRefusesTheRestOfTheQueue() async throws {
+        let database = try TemporaryDatabase()
+        let isIll = Recorder<Bool>()
+        let store = try DurableStore(
+            DurableStoreConfiguration(path: database.path, maximumBatch: 1) { step in
+                guard step == .beforeCommit, isIll.count == 1 else { return }
+                isIll.add(false)
+                throw DatabaseError(resultCode: .SQLITE_IOERR, message: "simulated")
+            },
+            migrations: testMigrations()
+        )
+        isIll.add(true)
+        let isClosing = DispatchSemaphore(value: 0)
+        let codes = Recorder<String>()
+        let note: @Sendable (Result<Void, any Error>) -> Void = { result in
+            codes.add(#expect(throws: Failure.self) { try result.get() }?.code ?? "committed")
+        }
+        store.enqueueWrite({ _ in isClosing.wait() }, completion: note)
+        store.enqueueWrite({ try $0.db.execute(sql: "INSERT INTO item(id) VALUES ('late')") }, completion: note)
+        store.writer.close {}
+        isClosing.signal()
+        await store.close()
+        #expect(codes.all == ["store-io", "store-io"])
+        let again = try makeStore(database.path)
+        #expect(try await again.strings("SELECT id FROM item").isEmpty)
+        await again.close()
     }
 
     @Test(arguments: StoreStep.allCases, [DatabaseError.SQLITE_IOERR, .SQLITE_FULL])

@@ -56,7 +56,15 @@ struct CommandFlow: Sendable {
         prefetch: UInt16 = 256,
         _ body: () async throws -> Result
     ) async throws -> Result {
-        let service = InboxService(
+        let service = inboxService(retry: retry, prefetch: prefetch)
+        return try await running([{ try? await service.run() }], body)
+    }
+
+    /// The same until it ends by itself.
+    func consume() async throws { try await inboxService().run() }
+
+    private func inboxService(retry: RetryPolicy = .standard, prefetch: UInt16 = 256) -> InboxService {
+        InboxService(
             inbox: name,
             configuration: fixture.configuration,
             processor: CommandProcessor(store: store, inbox: name, handler: handler, retry: retry),
@@ -66,7 +74,6 @@ struct CommandFlow: Sendable {
             prefetch: prefetch,
             retry: retry
         )
-        return try await running([{ try? await service.run() }], body)
     }
 
     /// Commits commands for an inbox, one unit for all.

@@ -74,6 +74,29 @@ struct CommandFlowTests {
         await remove(second, RetryPolicy(levels: before.levels + after.levels))
     }
 
+    // MARK: - Stopping
+
+    /// The loop had ended; its connection, which nobody told, stayed, and the service seemed well while it handled nothing.
+    @Test func aFatalFailureEndsTheInboxAtOnceAndItsCommandIsThereForTheNextProcess() async throws {
+        let database = try TemporaryDatabase()
+        let name = Broker.uniqueName()
+        let broken = Failure(.fatal, code: "broken", "Broken.")
+        let first = try CommandFlow(name, path: database.path, handler: ScriptedHandler { _ in broken })
+        try await first.relaying {
+            try await first.enqueue(["m"])
+            try await within(.seconds(60)) {
+                let failure = await #expect(throws: Failure.self) { try await first.consume() }
+                #expect(failure == broken)
+            }
+        }
+        await first.close()
+
+        let second = try CommandFlow(name, path: database.path)
+        try await second.consuming { try await eventually(.seconds(60)) { try await second.effects() == ["m"] } }
+        await second.close()
+        await remove(second, .standard)
+    }
+
     // MARK: - Publishing
 
     /// `basic.return`: the broker confirms such a message all the same, so only the return tells that it is nowhere.

@@ -93,8 +93,7 @@ public struct GatewayServer: Service {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await listener.run() }
             if let probe { group.addTask { try await probe.run() } }
-            defer { group.cancelAll() }
-            try await group.waitForAll()
+            for try await _ in group {}
         }
     }
 

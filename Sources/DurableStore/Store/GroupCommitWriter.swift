@@ -11,8 +11,8 @@ import Synchronization
 ///
 /// ```
 /// open ──close()──► closing ──queue empty──► closed
-///   │ I/O error, damage
-///   └──► failed: every unit is refused with the failure that was met
+///   │ I/O error, damage │                      ▲
+///   └───────────────────┴──► failed ──close()──┘  every unit is refused with the failure that was met
 /// ```
 /// Units that came while a group was being committed form the next group, so groups grow with the load.
 final class GroupCommitWriter: Sendable {
@@ -207,12 +207,8 @@ final class GroupCommitWriter: Sendable {
             try database.writeWithoutTransaction { db in try runAndCommit(group, context, db) }
         } catch {
             let failure = Failure(classifyingStoreError: error)
-            if failure.failureClass == .fatal {
-                state.withLock { state in
-                    if case .closing = state.status { return }
-                    state.status = .failed(failure)
-                }
-            }
+            // Also while closing: the rest of the queue is refused then, and the files stay as they are.
+            if failure.failureClass == .fatal { state.withLock { $0.status = .failed(failure) } }
             for job in group { job.finish(groupFailure: failure) }
             return
         }

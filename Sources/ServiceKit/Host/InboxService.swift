@@ -7,7 +7,8 @@ import ServiceLifecycle
 /// Consumes one AMQP inbox and drains its dead-letter queue, from the first message to a graceful end.
 ///
 /// On shutdown no new deliveries are taken, what was pulled is handled and settled, then the connection closes; what was
-/// prefetched and not pulled goes back to the queue and has used no attempt.
+/// prefetched and not pulled goes back to the queue and has used no attempt. A fatal failure of either loop ends both at once,
+/// connections included, so that the service stops: `waitForAll` would keep it until the connections end by themselves.
 struct InboxService: Service {
     let inbox: String
     let configuration: RabbitMQConfiguration
@@ -28,9 +29,11 @@ struct InboxService: Service {
             inbox,
             retryLevels: retry.levels.map { .init(name: $0.name, delay: $0.delay) }
         )
-        async let commands: Void = consume(inbox, prefetch, topology, processor)
-        async let deadLetters: Void = consume(inbox + ".dead", Self.deadLetterPrefetch, topology, drain)
-        _ = try await (commands, deadLetters)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await consume(inbox, prefetch, topology, processor) }
+            group.addTask { try await consume(inbox + ".dead", Self.deadLetterPrefetch, topology, drain) }
+            for try await _ in group {}
+        }
     }
 
     private func consume(
@@ -53,12 +56,7 @@ struct InboxService: Service {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await consumer.run() }
                 group.addTask { try await loop(consumer, processor) }
-                do {
-                    try await group.waitForAll()
-                } catch {
-                    group.cancelAll()
-                    throw error
-                }
+                for try await _ in group {}
             }
         } onGracefulShutdown: {
             consumer.stop()

@@ -6,7 +6,8 @@ import ServiceLifecycle
 
 /// The AMQP connection for publishing and the relay that feeds it.
 ///
-/// On shutdown the relay stops first; the publisher then waits for the confirms of what is with the broker.
+/// On shutdown the relay stops first; the publisher then waits for the confirms of what is with the broker. A relay that fails ends
+/// both at once: `waitForAll` would keep its failure until the publisher ends too, which nobody would tell it to.
 struct AMQPRelayService: Service {
     let publisher: RabbitMQPublisher
     let relay: OutboxRelay
@@ -18,12 +19,12 @@ struct AMQPRelayService: Service {
                 try await ClosureService("amqp relay") { try await relay.run() }.run()
                 publisher.stop()
             }
-            try await group.waitForAll()
+            for try await _ in group {}
         }
     }
 }
 
-/// The producer of the event log and the relay that feeds it.
+/// The producer of the event log and the relay that feeds it; they end as ``AMQPRelayService`` does.
 struct KafkaRelayService: Service {
     let producer: KafkaProducer
     let relay: OutboxRelay
@@ -39,7 +40,7 @@ struct KafkaRelayService: Service {
                 }.run()
                 producer.shutdown()
             }
-            try await group.waitForAll()
+            for try await _ in group {}
         }
     }
 }
