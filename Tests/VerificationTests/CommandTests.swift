@@ -16,10 +16,14 @@ import Testing
         let errors: String
     }
 
+    private func program() throws -> String {
+        let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") as NSString
+        return own.deletingLastPathComponent + "/waybill"
+    }
+
     private func verify(_ arguments: String...) throws -> Ended {
         let process = Process()
-        let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") as NSString
-        process.executableURL = URL(fileURLWithPath: own.deletingLastPathComponent + "/waybill")
+        process.executableURL = URL(fileURLWithPath: try program())
         process.arguments = ["verify"] + arguments
         process.environment = ["PATH": "/usr/bin:/bin"]
         let (output, errors) = (Pipe(), Pipe())
@@ -35,6 +39,36 @@ import Testing
             output: String(decoding: text, as: UTF8.self),
             errors: String(decoding: complaint, as: UTF8.self)
         )
+    }
+
+    /// Ends it the way a shell does: with SIGPIPE ignored, as the networking library leaves it, and its output somewhere else.
+    private func verify(_ folder: String, into output: FileHandle) throws -> (Process.TerminationReason, Int32, String)
+    {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = [
+            "-c", #"trap '' PIPE; exec "$0" verify --live --no-log --data-dir "$1""#, try program(), folder,
+        ]
+        let errors = Pipe()
+        process.standardOutput = output
+        process.standardError = errors
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        let complaint = errors.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (process.terminationReason, process.terminationStatus, String(decoding: complaint, as: UTF8.self))
+    }
+
+    /// `waybill … | head -1` ended in a trap and twenty seconds of back trace.
+    @Test func aReaderThatGoesAwayEndsItWithoutAWordAndAFullDiskWithASentence() async throws {
+        try await folder { path in
+            let pipe = Pipe()
+            try pipe.fileHandleForReading.close()
+            let gone = try verify(path, into: pipe.fileHandleForWriting)
+            #expect(gone == (.uncaughtSignal, SIGPIPE, ""))
+            let full = try verify(path, into: try #require(FileHandle(forWritingAtPath: "/dev/full")))
+            #expect(full == (.exit, 2, "Standard output cannot be written: No space left on device.\n"))
+        }
     }
 
     /// A data folder with one rejected order; `status` is what the order's row says.

@@ -106,8 +106,12 @@ enum AnalyticsRebuild {
                     .init(same ? "identical" : "DIFFERENT", same ? .good : .bad),
                 ])
             }
-            table.print()
-            Console.print("\(grouped(status["read"]?.integerValue ?? 0)) events read")
+            if !table.isEmpty { table.print() }
+            let isFold = status["identical"]?.boolValue == true
+            Console.print(
+                "\(grouped(status["read"]?.integerValue ?? 0)) events read"
+                    + (isFold ? "; the read models are the fold of the log" : "")
+            )
         }
         if let error = status["error"]?.stringValue { throw CommandEnd.failed("The rebuild failed: \(error)") }
         if status["identical"]?.boolValue != true {

@@ -50,7 +50,7 @@ struct EventsCommand: AsyncParsableCommand {
                 }
             } catch let error as KafkaError {
                 throw CommandEnd.failed(
-                    "The event log cannot be read: \(error.sentence) scripts/status.sh tells whether it is up."
+                    "The event log cannot be read: \(error.sentence). scripts/status.sh tells whether it is up."
                 )
             }
             if shown == 0 { throw CommandEnd.no("There are no such events.") }
@@ -71,7 +71,9 @@ struct EventsCommand: AsyncParsableCommand {
                     try await show(admin)
                 }
             } catch let error as KafkaError {
-                throw CommandEnd.failed("The event log cannot be asked: \(error.sentence)")
+                throw CommandEnd.failed(
+                    "The event log cannot be asked: \(error.sentence). scripts/status.sh tells whether it is up."
+                )
             }
         }
 

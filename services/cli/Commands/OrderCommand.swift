@@ -84,6 +84,8 @@ struct OrderCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
+        private static let statuses = OrderStatus.allCases.map(\.rawValue).joined(separator: ", ")
+
         static let configuration = CommandConfiguration(
             abstract: "List orders, the newest first.",
             discussion: """
@@ -92,9 +94,13 @@ struct OrderCommand: AsyncParsableCommand {
                   waybill order list --status cancelled --limit 20
                 """
         )
-        @Option(name: .long, help: "Only orders of this status.") var status: String?
+        @Option(name: .long, help: "Only orders of this status, one of \(Self.statuses).") var status: String?
         @Option(name: .long, help: "The most orders to show.") var limit = 20
         @OptionGroup var common: CommonOptions
+
+        func validate() throws {
+            guard limit > 0 else { throw ValidationError("--limit is greater than 0.") }
+        }
 
         func run() async throws {
             let session = Session()

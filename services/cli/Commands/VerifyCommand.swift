@@ -35,8 +35,8 @@ struct VerifyCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Seconds to wait for rest.") var settle = 60
     @Flag(name: .long, help: "Do not wait; check only what must hold at any moment.") var live = false
     @Flag(name: .long, help: "Repeat --live, each time also against the reading before.") var watch = false
-    @Option(name: .long, help: "With --watch: the pause between readings.") var every = Pause(.seconds(2))
-    @Option(name: .customLong("for"), help: "With --watch: end after this time.") var limit: Pause?
+    @Option(name: .long, help: "With --watch: the pause between readings.") var every = Span(seconds: 2)
+    @Option(name: .customLong("for"), help: "With --watch: end after this time.") var limit: Span?
     @OptionGroup var common: CommonOptions
 
     func validate() throws {

@@ -17,31 +17,54 @@ enum Console {
     static let showsProgress = isatty(STDERR_FILENO) == 1
     private static let hasColor = isTerminal && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
 
-    /// The width of the terminal, 100 where there is none.
-    static var width: Int {
+    /// The width of the terminal; `nil` where there is none.
+    static var width: Int? {
         var size = winsize()
-        guard isTerminal, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 100 }
+        guard isTerminal, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
         return Int(size.ws_col)
     }
 
-    static func print(_ line: String) {
-        FileHandle.standardOutput.write(Data((line + "\n").utf8))
-    }
+    /// A line on standard output. Ends the program where nothing can be written there: as a closed pipe ends any program, or with code 2
+    /// and a sentence.
+    static func print(_ line: String) { put(line + "\n") }
 
     static func error(_ line: String) {
         guard !line.isEmpty else { return }
-        FileHandle.standardError.write(Data((line + "\n").utf8))
+        tell(line + "\n")
     }
 
-    /// Replaces the present line of standard error, for progress without a known end.
-    static func progress(_ text: String) {
-        FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
-    }
+    /// Replaces the present line of standard error, for progress.
+    static func progress(_ text: String) { tell("\r\u{1B}[K\(text)") }
 
     /// Takes back the last `lines` lines of standard output, for tables that are drawn again.
     static func rewind(_ lines: Int) {
         guard isTerminal, lines > 0 else { return }
-        FileHandle.standardOutput.write(Data("\u{1B}[\(lines)A\u{1B}[J".utf8))
+        put("\u{1B}[\(lines)A\u{1B}[J")
+    }
+
+    /// `FileHandle.write` would trap: the networking library has SIGPIPE ignored, so a reader that went away is an error of `write(2)`.
+    private static func put(_ text: String) {
+        let reason = write(text, to: STDOUT_FILENO)
+        guard reason != 0 else { return }
+        if reason == EPIPE {
+            signal(SIGPIPE, SIG_DFL)
+            raise(SIGPIPE)
+        }
+        error("Standard output cannot be written: \(String(cString: strerror(reason))).")
+        exit(2)
+    }
+
+    /// Who does not see it is not told: there is nobody left to tell.
+    private static func tell(_ text: String) { _ = write(text, to: STDERR_FILENO) }
+
+    /// - Returns: 0, or the `errno` with which it ended.
+    private static func write(_ text: String, to descriptor: Int32) -> Int32 {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 { bytes = bytes.dropFirst(count) } else if errno != EINTR { return errno }
+        }
+        return 0
     }
 
     /// Text in a colour, or as it is.

@@ -1,4 +1,3 @@
-import Foundation
 import Synchronization
 
 /// A line on standard error that shows how far long work is; nothing where standard error is no terminal.
@@ -23,16 +22,12 @@ final class ProgressBar: Sendable {
         let fraction = total > 0 ? min(1, Double(done) / Double(total)) : 0
         let filled = Int(fraction * Double(Self.cells))
         let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: Self.cells - filled)
-        write("\r\u{1B}[K\(label) \(bar) \(Int(fraction * 100)) %  \(grouped(done))/\(grouped(total))  \(note)")
+        Console.progress("\(label) \(bar) \(Int(fraction * 100)) %  \(grouped(done))/\(grouped(total))  \(note)")
     }
 
     /// Takes the line away.
     func clear() {
         guard Console.showsProgress else { return }
-        write("\r\u{1B}[K")
-    }
-
-    private func write(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
+        Console.progress("")
     }
 }

@@ -115,12 +115,14 @@ struct Session: Sendable {
     private static func end(_ reply: HTTPReply) -> CommandEnd {
         var sentence = "The answer was \(reply.status)."
         if let problem = try? StrictJSON.parse(reply.body, limits: .answer) {
-            let parts = [problem["title"]?.stringValue, problem["detail"]?.stringValue].compactMap { $0 }
-            if !parts.isEmpty { sentence = parts.joined(separator: ": ") }
-            if let code = problem["code"]?.stringValue { sentence += " [\(code)]" }
-            for field in problem["errors"]?.arrayValue ?? [] {
-                sentence += "\n  \(field["path"]?.stringValue ?? ""): \(field["detail"]?.stringValue ?? "")"
+            let fields = (problem["fields"]?.arrayValue ?? []).compactMap { field -> String? in
+                guard let path = field["path"]?.stringValue, !path.isEmpty else { return nil }
+                return "\(path): \(field["detail"]?.stringValue ?? "")"
             }
+            let whole = problem["detail"]?.stringValue ?? problem["title"]?.stringValue ?? sentence
+            // What is said of the fields says where; the whole only repeats it.
+            sentence = fields.isEmpty ? whole : fields.joined(separator: "\n")
+            if let code = problem["code"]?.stringValue { sentence += " [\(code)]" }
         }
         return CommandEnd(code: [404, 409].contains(reply.status) ? 1 : 2, sentence: sentence)
     }

@@ -32,15 +32,25 @@ enum ConsolePage {
         <meta name="viewport" content="width=device-width">
         <title>Webhooks</title>
         <style>
+        :root { color-scheme: light dark; --line: #ddd; --row: #f3f6fa; --block: #f6f6f6; --quiet: #666; --good: #176f2c; --bad: #b3261e; }
+        @media (prefers-color-scheme: dark) {
+        :root { --line: #3a3a3a; --row: #26303a; --block: #242424; --quiet: #a0a0a0; --good: #6fcf88; --bad: #ff8a80; }
+        }
         body { font: 14px/1.5 system-ui, sans-serif; margin: 1.5rem; }
+        form { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; }
+        .scroll { overflow-x: auto; }
         table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
-        th, td { text-align: left; padding: .2rem .6rem .2rem 0; border-bottom: 1px solid #ddd; vertical-align: top; }
+        th { text-align: left; font-weight: 600; color: var(--quiet); }
+        th, td { padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; white-space: nowrap; }
+        td.long { white-space: normal; overflow-wrap: anywhere; min-width: 12rem; }
+        .id { font: 12px/1.75 ui-monospace, monospace; }
         tbody tr[tabindex] { cursor: pointer; }
-        tbody tr[tabindex]:hover, tbody tr[tabindex]:focus { background: #f3f6fa; }
-        .delivered, .succeeded, .enabled { color: #176f2c; }
-        .exhausted, .parked, .failed, .disabled { color: #b3261e; }
-        pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f6f6f6; padding: .6rem; }
-        #message { color: #b3261e; min-height: 1.5em; }
+        tbody tr[tabindex]:hover, tbody tr[tabindex]:focus, tr.shown { background: var(--row); }
+        .delivered, .succeeded { color: var(--good); }
+        .exhausted, .parked, .failed { color: var(--bad); }
+        pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--block); padding: .6rem; }
+        #detail { border-left: 3px solid var(--line); padding-left: 1rem; }
+        #message { color: var(--bad); min-height: 1.5em; }
         </style>
         <h1>Webhooks</h1>
         <form id="filters">
@@ -52,16 +62,17 @@ enum ConsolePage {
         <button>Show</button>
         </form>
         <p id="message" role="status"></p>
-        <table><thead><tr><th>Created</th><th>Type</th><th>Subject</th><th>State</th><th>Tries</th><th>Last answer</th><th>Next try</th>
-        </tr></thead><tbody id="deliveries"></tbody></table>
-        <button id="more" hidden>Older</button>
         <section id="detail" hidden>
         <h2 id="title"></h2>
+        <p class="id" id="names"></p>
         <button id="resend">Resend</button>
-        <table><thead><tr><th>No</th><th>Started</th><th>Why</th><th>State</th><th>Answer</th><th>Address</th><th>Time</th><th>Detail</th>
-        </tr></thead><tbody id="attempts"></tbody></table>
+        <div class="scroll"><table><thead><tr><th>No</th><th>Started</th><th>Why</th><th>State</th><th>Answer</th><th>Address</th>
+        <th>Time</th><th>Detail</th></tr></thead><tbody id="attempts"></tbody></table></div>
         <pre id="body"></pre>
         </section>
+        <div class="scroll"><table><thead><tr><th>Created</th><th>Type</th><th>Subject</th><th>Endpoint</th><th>State</th><th>Tries</th>
+        <th>Last answer</th><th>Next try</th></tr></thead><tbody id="deliveries"></tbody></table></div>
+        <button id="more" hidden>Older</button>
         <script src="/webhooks/console.js"></script>
         </html>
 
@@ -71,14 +82,16 @@ enum ConsolePage {
         'use strict';
         const base = '/operator/webhooks';
         const at = id => document.getElementById(id);
-        let cursor = null, shown = null;
+        const time = text => text ? text.replace('T', ' ').replace('Z', '') : '';
+        let cursor = null, shown = null, names = new Map();
 
         // Everything is set as text: what subscribers answered is never markup.
         function row(cells, state, act) {
           const line = document.createElement('tr');
-          for (const value of cells) {
+          for (const [value, kind] of cells.map(cell => Array.isArray(cell) ? cell : [cell])) {
             const cell = document.createElement('td');
             cell.textContent = value ?? '';
+            if (kind) cell.className = kind;
             if (state && value === state) cell.className = state;
             line.append(cell);
           }
@@ -94,8 +107,7 @@ enum ConsolePage {
           const answer = await fetch(base + path, {
             method, headers: { authorization: 'Bearer ' + at('token').value }, credentials: 'omit', cache: 'no-store',
           });
-          const text = await answer.text();
-          const value = text ? JSON.parse(text) : null;
+          const value = await answer.json().catch(() => null);
           if (!answer.ok) throw new Error(value?.detail ?? value?.title ?? 'The answer was ' + answer.status + '.');
           return value;
         }
@@ -107,6 +119,7 @@ enum ConsolePage {
 
         async function endpoints() {
           const { items } = await call('GET', '/endpoints?limit=200');
+          names = new Map(items.map(item => [item.id, item.uid ?? item.url]));
           const chosen = at('endpoint').value;
           at('endpoint').replaceChildren(new Option('all', ''), ...items.map(
             item => new Option((item.uid ?? item.url) + ' (' + item.state + ')', item.id, false, item.id === chosen)));
@@ -118,8 +131,13 @@ enum ConsolePage {
           if (at('state').value) query.set('state', at('state').value);
           if (older) query.set('cursor', cursor);
           const page = await call('GET', '/deliveries?' + query);
-          const lines = page.items.map(item => row([item.createdAt, item.type, item.subject, item.state, item.attempts,
-            item.lastStatus ?? item.lastCode, item.nextAttemptAt], item.state, () => guarded(() => show(item.id))));
+          const lines = page.items.map(item => {
+            const type = item.type.replace(/^waybill\\./, '').replace(/\\.v1$/, '');
+            const line = row([time(item.createdAt), type, [item.subject, 'id'], names.get(item.endpointId) ?? '', item.state,
+              item.attempts, item.lastStatus ?? item.lastCode, time(item.nextAttemptAt)], item.state, () => guarded(() => show(item.id)));
+            line.id = item.id;
+            return line;
+          });
           if (older) at('deliveries').append(...lines); else at('deliveries').replaceChildren(...lines);
           if (!lines.length && !older) at('message').textContent = 'There are no such deliveries.';
           cursor = page.next;
@@ -128,14 +146,18 @@ enum ConsolePage {
 
         async function show(id) {
           const delivery = await call('GET', '/deliveries/' + encodeURIComponent(id));
+          at(shown)?.classList.remove('shown');
+          at(id)?.classList.add('shown');
           shown = id;
-          at('title').textContent = delivery.type + ' · ' + delivery.state + ' · webhook-id ' + delivery.webhookId;
-          at('attempts').replaceChildren(...delivery.attemptLog.map(attempt => row([attempt.number, attempt.startedAt,
+          at('title').textContent = delivery.type + ' · ' + delivery.state;
+          at('names').textContent = 'delivery ' + id + ' · webhook-id ' + delivery.webhookId;
+          at('attempts').replaceChildren(...delivery.attemptLog.map(attempt => row([attempt.number, time(attempt.startedAt),
             attempt.trigger, attempt.state, attempt.status ?? attempt.code, attempt.address,
             attempt.totalUs === null ? '' : Math.round(attempt.totalUs / 1000) + ' ms',
-            attempt.detail ?? attempt.responseBody], attempt.state)));
+            [attempt.detail ?? attempt.responseBody, 'long']], attempt.state)));
           at('body').textContent = delivery.body;
           at('detail').hidden = false;
+          at('detail').scrollIntoView();
         }
 
         async function resend() {

@@ -31,7 +31,7 @@ struct WebhookListenCommand: AsyncParsableCommand {
         []
     @Option(name: .long, help: "Answer the first N requests with --status.") var fail = 0
     @Option(name: .long, help: "The status of those answers.") var status = 503
-    @Option(name: .long, help: "How long to wait before each answer: 2s, 500ms.") var delay = Span.zero
+    @Option(name: .long, help: "How long to wait before each answer: 2s, 500ms.") var delay = Span(seconds: 0)
     @Option(
         name: .long,
         help:
@@ -125,7 +125,7 @@ struct WebhookListenCommand: AsyncParsableCommand {
             given: reply.map { .status($0.status, retryAfter: $0.retryAfter) },
             json: common.json
         )
-        if delay.milliseconds > 0 { try await Task.sleep(for: .milliseconds(delay.milliseconds)) }
+        if delay.milliseconds > 0 { try await Task.sleep(for: delay.duration) }
         switch answer {
         case .status(let status, let retryAfter):
             var headers = HTTPFields()
