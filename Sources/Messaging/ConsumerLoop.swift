@@ -3,7 +3,7 @@
 /// ```
 /// pulling ──batch──► processing ──verdicts──► settling ──► pulling
 ///    │                   │ stop
-///    └─ended─► finished  └──► failed (nothing of the batch after the stop is settled)
+///    └─ended─► finished  └──► failed, when the others of the batch are settled
 /// ```
 public struct ConsumerLoop<Source: Subscription, Processor: MessageProcessor>: Sendable {
     private let subscription: Source

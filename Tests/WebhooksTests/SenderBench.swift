@@ -40,10 +40,14 @@ struct Bench: Sendable {
     let queries: WebhookQueries
     let options: SenderOptions
 
-    init(options: SenderOptions = SenderOptions(), _ script: @escaping ScriptedSender.Script) throws {
+    init(
+        options: SenderOptions = SenderOptions(),
+        configuration: DurableStoreConfiguration = DurableStoreConfiguration(path: nil),
+        _ script: @escaping ScriptedSender.Script
+    ) throws {
         var migrator = DatabaseMigrator()
         WebhookSchema.register(in: &migrator)
-        store = try DurableStore.inMemory(migrations: migrator, clock: clock)
+        store = try DurableStore(configuration, migrations: migrator, clock: clock)
         sender = ScriptedSender(script)
         self.options = options
         dispatcher = WebhookDispatcher(store: store, sender: sender, options: options, clock: clock)

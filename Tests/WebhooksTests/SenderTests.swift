@@ -130,6 +130,30 @@ struct SenderTests {
         #expect(try await bench.queries.endpoint(endpoint.id)?.holdUntil != nil)
     }
 
+    /// It gave up after some seconds, and the delivery stayed `sending` until the next start.
+    @Test func anAnswerIsRecordedHoweverLongTheDiskIsFull() async throws {
+        let refusals = Mutex(0)
+        var configuration = DurableStoreConfiguration(path: nil) { step in
+            let isFull =
+                step == .beforeCommit
+                && refusals.withLock { left in
+                    left -= 1
+                    return left >= 0
+                }
+            if isFull { throw DatabaseError(resultCode: .SQLITE_FULL) }
+        }
+        configuration.pause = { _ in }
+        let bench = try Bench(configuration: configuration) { _, _ in
+            refusals.withLock { $0 = 30 }
+            return status(200)
+        }
+        _ = try await bench.endpoint()
+        _ = try await bench.publish("evt_1")
+        try await bench.dispatcher.performDue()
+        #expect(try await bench.deliveries().map(\.state) == [.delivered])
+        #expect(bench.sender.requests.count == 1)
+    }
+
     @Test func theBreakerLetsOneProbeThroughAndUsesNoAttempt() async throws {
         var options = exact
         options.breaker = Breaker.Policy()

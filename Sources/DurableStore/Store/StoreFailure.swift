@@ -33,7 +33,7 @@ extension Failure {
     /// Whether the store itself failed, as against a unit's own statement or rule.
     ///
     /// Such a failure can neither be recorded nor retried by writing another row.
-    var isOfStore: Bool { code.hasPrefix("store-") }
+    public var isOfStore: Bool { code.hasPrefix("store-") }
 
     /// A failure of the store under an error, if it is one.
     static func ofStore(_ error: any Error) -> Failure? {

@@ -17,6 +17,7 @@ public final class WebhookDispatcher: Sendable {
     private let observer: any WebhookObserver
     private let gate: EndpointGate
     private let runner = Mutex<DueWorkRunner<DueDelivery>?>(nil)
+    private let isStopping = Atomic(false)
 
     /// Makes a dispatcher.
     public init(
@@ -84,6 +85,7 @@ public final class WebhookDispatcher: Sendable {
         try await withTaskCancellationHandler {
             try await runner.run()
         } onCancel: {
+            isStopping.store(true, ordering: .relaxed)
             stopped.stop()
         }
     }
@@ -122,8 +124,11 @@ public final class WebhookDispatcher: Sendable {
         Failpoints.reach("webhook.after-row", about: [attempt.message.subject])
     }
 
+    /// Records what came of an attempt, however long the disk is full: until then the row says that it is on the wire, which nobody would
+    /// look at before the next start.
     private func settle(_ attempt: PreparedAttempt, _ exchange: WebhookExchange) async {
-        for round in 0..<5 {
+        var failures = 0
+        while true {
             do {
                 let settled = try await store.write { [unit] tx in try unit.settle(attempt, exchange, in: tx) }
                 gate.note(
@@ -135,11 +140,13 @@ public final class WebhookDispatcher: Sendable {
                 observer.attempted(observation(attempt, exchange, settled))
                 return
             } catch {
-                let failure = Failure(classifying: error)
+                let failure = Failure(classifyingStoreError: error)
                 observer.storeFailed(failure)
-                // A store that is full or broken: the open row is found again at the next start.
-                guard failure.failureClass == .retryable else { return }
-                await store.pause(for: .milliseconds(200 << round))
+                // What is given up here, because the store is broken, the row is not taken or this process ends, the next one finds open.
+                let mayGoOn = failure.isOfStore && !isStopping.load(ordering: .relaxed)
+                guard failure.failureClass == .retryable, mayGoOn || failures < 4 else { return }
+                await store.pause(for: .milliseconds(min(5000, 200 << min(failures, 5))))
+                failures += 1
             }
         }
     }
