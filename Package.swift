@@ -139,7 +139,7 @@ let kitTargets: [Target] = [
     ),
     .executableTarget(
         name: "event-log",
-        dependencies: ["EventLog", "Failpoints", "Telemetry", argumentParser, logging],
+        dependencies: ["EventLog", "Failpoints", "Telemetry", argumentParser, logging, unixSignals],
         path: "Sources/EventLogServer",
         swiftSettings: strict
     ),

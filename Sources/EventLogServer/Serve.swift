@@ -5,8 +5,8 @@ import Failpoints
 import Foundation
 import Glibc
 import Logging
-import Synchronization
 import Telemetry
+import UnixSignals
 
 /// `event-log serve`
 struct Serve: AsyncParsableCommand {
@@ -107,7 +107,9 @@ struct Serve: AsyncParsableCommand {
             throw ExitCode(2)
         }
         raiseFileLimit()
-        let signals = TerminationSignals()
+        // A broken pipe is no reason to die.
+        signal(SIGPIPE, SIG_IGN)
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let server: LogServer
         do {
             server = try await LogServer.start(serverConfiguration, logger: logger)
@@ -126,7 +128,7 @@ struct Serve: AsyncParsableCommand {
         let failure = await withTaskGroup(of: String?.self) { group in
             group.addTask { await server.failed() }
             group.addTask {
-                await signals.next()
+                for await _ in signals { break }
                 return nil
             }
             let first = await group.next() ?? nil
@@ -153,36 +155,6 @@ extension ListenAddress {
     }
 
     var defaultValueDescription: String { "\(host):\(port)" }
-}
-
-/// Waits for SIGTERM or SIGINT. A broken pipe is no reason to die.
-private final class TerminationSignals: Sendable {
-    private let stream: AsyncStream<Void>
-    private let sources: SourceBox
-
-    // The sources are only kept alive here, never touched after the initialiser.
-    private struct SourceBox: @unchecked Sendable {
-        let sources: [any DispatchSourceSignal]
-    }
-
-    init() {
-        signal(SIGPIPE, SIG_IGN)
-        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingOldest(1))
-        self.stream = stream
-        sources = SourceBox(
-            sources: [SIGTERM, SIGINT].map { number in
-                signal(number, SIG_IGN)
-                let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-                source.setEventHandler { continuation.yield() }
-                source.resume()
-                return source
-            }
-        )
-    }
-
-    func next() async {
-        for await _ in stream { return }
-    }
 }
 
 /// Every partition and every connection takes a descriptor: as many as the system lets us have.

@@ -15,7 +15,7 @@ enum FuzzTarget {
 
     /// All messages by name; `scripts/fuzz-event-log.sh` numbers the seeds in the same order.
     static let messages = ApiTable.rows.flatMap {
-        [Message(row: $0, type: $0.request), Message(row: $0, type: $0.response)]
+        [Message(row: $0, type: $0.handler.request), Message(row: $0, type: $0.handler.response)]
     }
     .sorted { "\($0.type)" < "\($1.type)" }
 
@@ -65,7 +65,7 @@ enum FuzzTarget {
         guard let header = try? RequestHeader.read(&body), let row = ApiTable.row(key: header.key),
             row.advertised.contains(header.version)
         else { return }
-        message(row.request, row, header.version, body)
+        message(row.handler.request, row, header.version, body)
     }
 
     /// The checks of a produced batch, and what later trusts them.

@@ -5,13 +5,6 @@ import Synchronization
 ///
 /// Thread-safe: every machine is behind one lock, which is never held while an answer is delivered or a file written.
 final class GroupCoordinator: Sendable {
-    struct Options: Sendable {
-        var limits = GroupMachine.Limits()
-        var maxGroups = 10_000
-        /// How long offsets of a group without members are kept.
-        var offsetRetentionMs: Int64 = 7 * 24 * 3600 * 1000
-    }
-
     private struct Slot {
         var machine: GroupMachine
         var deadline: Int64?
@@ -34,7 +27,7 @@ final class GroupCoordinator: Sendable {
     static let maxMetadataLength = 4096
 
     let offsets: OffsetStore
-    private let options: Options
+    private let configuration: EventLogConfiguration
     private let startedAt: Int64
     /// A clock that only goes forward, milliseconds.
     private let now: @Sendable () -> Int64
@@ -44,13 +37,13 @@ final class GroupCoordinator: Sendable {
 
     init(
         offsets: OffsetStore,
-        options: Options,
+        configuration: EventLogConfiguration,
         now: @escaping @Sendable () -> Int64,
         wallTime: @escaping @Sendable () -> Int64,
         newId: @escaping @Sendable () -> String
     ) {
         self.offsets = offsets
-        self.options = options
+        self.configuration = configuration
         self.now = now
         self.wallTime = wallTime
         self.newId = newId
@@ -132,14 +125,12 @@ final class GroupCoordinator: Sendable {
                 return []
             }
             return update(request.groupId, &state) { machine in
-                var actions: [GroupMachine.Action] = []
                 for member in request.members {
-                    let error = machine.leave(member, now: now, actions: &actions)
+                    let error = machine.leave(member, now: now)
                     response.members.append(
                         .init(memberId: member.memberId, groupInstanceId: member.groupInstanceId, error: error)
                     )
                 }
-                return actions
             }
         }
         deliver(work)
@@ -161,7 +152,8 @@ final class GroupCoordinator: Sendable {
                 if state.groups[request.groupId] == nil {
                     if request.generation < 0 {
                         let isKnown = offsets.hasOffsets(group: request.groupId)
-                        return isKnown || offsets.groupCount < options.maxGroups ? .none : .coordinatorNotAvailable
+                        return isKnown || offsets.groupCount < configuration.maxGroups
+                            ? .none : .coordinatorNotAvailable
                     }
                     return offsets.generation(group: request.groupId) == nil ? .illegalGeneration : .unknownMemberId
                 }
@@ -321,9 +313,11 @@ final class GroupCoordinator: Sendable {
             let candidates = known.union(state.groups.keys)
             return candidates.filter { id in
                 guard let machine = state.groups[id]?.machine else {
-                    return now - startedAt > options.offsetRetentionMs
+                    return now - startedAt > configuration.offsetRetentionMs
                 }
-                guard machine.isDeserted, now - machine.emptySince > options.offsetRetentionMs else { return false }
+                guard machine.isDeserted, now - machine.emptySince > configuration.offsetRetentionMs else {
+                    return false
+                }
                 state.groups[id] = nil
                 return true
             }
@@ -348,14 +342,14 @@ final class GroupCoordinator: Sendable {
         GroupMachine(
             groupId: groupId,
             generation: offsets.generation(group: groupId) ?? 0,
-            limits: options.limits,
+            limits: configuration,
             now: now
         )
     }
 
     /// Keeps the number of groups in memory bounded; what an empty group has to remember is in the store.
     private func makeRoom(_ state: inout State) -> Bool {
-        guard state.groups.count >= options.maxGroups else { return true }
+        guard state.groups.count >= configuration.maxGroups else { return true }
         guard let idle = state.groups.first(where: { $0.value.machine.isDeserted }) else { return false }
         state.groups[idle.key] = nil
         return true
@@ -376,12 +370,13 @@ final class GroupCoordinator: Sendable {
     private func update(
         _ groupId: String,
         _ state: inout State,
-        _ body: (inout GroupMachine) -> [GroupMachine.Action]
+        _ body: (inout GroupMachine) -> Void
     ) -> [Delivery] {
         guard var slot = state.groups[groupId] else { return [] }
         // Taken out for the change, so that the machine is not copied.
         state.groups[groupId]?.machine.members = []
-        let actions = body(&slot.machine)
+        body(&slot.machine)
+        let actions = slot.machine.takeActions()
         state.groups[groupId] = slot
         refresh(groupId, &state)
         var delivery = Delivery()

@@ -12,55 +12,51 @@ extension GroupMachine {
         var newMemberId: String
     }
 
-    mutating func join(_ request: JoinGroupRequest, client: Client, ticket: Ticket, now: Int64) -> [Action] {
-        var actions: [Action] = []
-        func refuse(_ error: ErrorCode, memberId: String? = nil) -> [Action] {
-            [.answerJoin(ticket, JoinGroupResponse(error: error, memberId: memberId ?? request.memberId))]
+    mutating func join(_ request: JoinGroupRequest, client: Client, ticket: Ticket, now: Int64) {
+        self.now = now
+        func refuse(_ error: ErrorCode, memberId: String? = nil) {
+            actions.append(.answerJoin(ticket, JoinGroupResponse(error: error, memberId: memberId ?? request.memberId)))
         }
-        guard (limits.minSessionTimeoutMs...limits.maxSessionTimeoutMs).contains(Int64(request.sessionTimeoutMs)) else {
+        let timeout = Int64(request.sessionTimeoutMs)
+        guard timeout >= limits.minSessionTimeoutMs, timeout <= limits.maxSessionTimeoutMs else {
             return refuse(.invalidSessionTimeout)
         }
         let names = Set(request.protocols.map(\.name))
         guard !request.protocolType.isEmpty, !names.isEmpty, isCompatible(request.protocolType, names, request.memberId)
         else { return refuse(.inconsistentGroupProtocol) }
+        let isNew = request.memberId.isEmpty
         let member = Member(
-            id: request.memberId,
+            id: isNew ? client.newMemberId : request.memberId,
             instanceId: request.groupInstanceId,
             clientId: client.clientId,
             clientHost: client.host,
-            sessionTimeoutMs: Int64(request.sessionTimeoutMs),
-            rebalanceTimeoutMs: Int64(
-                request.rebalanceTimeoutMs < 0 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs
-            ),
+            sessionTimeoutMs: timeout,
+            rebalanceTimeoutMs: request.rebalanceTimeoutMs < 0 ? timeout : Int64(request.rebalanceTimeoutMs),
             protocols: request.protocols,
-            deadline: now + Int64(request.sessionTimeoutMs),
+            deadline: now + timeout,
             joinTicket: ticket
         )
         guard member.metadataSize <= limits.maxMemberBytes else { return refuse(.invalidRequest) }
-        if request.memberId.isEmpty {
-            if let instanceId = request.groupInstanceId, let current = staticMembers[instanceId] {
-                replaceStatic(current, by: member, id: client.newMemberId, now: now, actions: &actions)
-                return actions
+        let current = request.groupInstanceId.flatMap { staticMembers[$0] }
+        if isNew {
+            if let current { return replaceStatic(current, by: member) }
+            guard members.count + pendingMembers.count < limits.maxGroupMembers else {
+                return refuse(.groupMaxSizeReached)
             }
-            guard members.count + pendingMembers.count < limits.maxMembers else { return refuse(.groupMaxSizeReached) }
             if request.groupInstanceId == nil, client.mustKnowMemberId {
-                pendingMembers[client.newMemberId] = now + Int64(request.sessionTimeoutMs)
-                return refuse(.memberIdRequired, memberId: client.newMemberId)
+                pendingMembers[member.id] = now + timeout
+                return refuse(.memberIdRequired, memberId: member.id)
             }
-            add(member, id: client.newMemberId, protocolType: request.protocolType, now: now, actions: &actions)
-            return actions
+            return add(member, protocolType: request.protocolType)
         }
-        if let instanceId = request.groupInstanceId {
-            guard let current = staticMembers[instanceId] else { return refuse(.unknownMemberId) }
-            guard current == request.memberId else { return refuse(.fencedInstanceId) }
+        if request.groupInstanceId != nil, current != member.id {
+            return refuse(current == nil ? .unknownMemberId : .fencedInstanceId)
         }
-        if pendingMembers.removeValue(forKey: request.memberId) != nil {
-            add(member, id: request.memberId, protocolType: request.protocolType, now: now, actions: &actions)
-            return actions
+        if pendingMembers.removeValue(forKey: member.id) != nil {
+            return add(member, protocolType: request.protocolType)
         }
-        guard let place = position(request.memberId) else { return refuse(.unknownMemberId) }
-        rejoin(place, member, now: now, actions: &actions)
-        return actions
+        guard let place = position(member.id) else { return refuse(.unknownMemberId) }
+        rejoin(place, member)
     }
 
     /// Whether the group's other members share a protocol with this one.
@@ -71,23 +67,15 @@ extension GroupMachine {
         return !others.reduce(names) { $0.intersection($1.protocols.map(\.name)) }.isEmpty
     }
 
-    private mutating func add(
-        _ member: Member,
-        id: String,
-        protocolType type: String,
-        now: Int64,
-        actions: inout [Action]
-    ) {
-        var member = member
-        member.id = id
+    private mutating func add(_ member: Member, protocolType type: String) {
         if members.isEmpty { protocolType = type }
-        if let instanceId = member.instanceId { staticMembers[instanceId] = id }
-        if leader == nil { leader = id }
+        if let instanceId = member.instanceId { staticMembers[instanceId] = member.id }
+        if leader == nil { leader = member.id }
         members.append(member)
-        prepareRebalance(now: now, actions: &actions)
+        prepareRebalance()
     }
 
-    private mutating func rejoin(_ place: Int, _ member: Member, now: Int64, actions: inout [Action]) {
+    private mutating func rejoin(_ place: Int, _ member: Member) {
         let old = members[place]
         let isUnchanged = old.protocols == member.protocols
         let isLeader = leader == member.id
@@ -106,35 +94,24 @@ extension GroupMachine {
         updated.syncTicket = old.syncTicket
         if keepsGeneration {
             members[place].deadline = updated.deadline
-            if let ticket = member.joinTicket { answerJoin(ticket, members[place], actions: &actions) }
+            if let ticket = member.joinTicket { actions.append(.answerJoin(ticket, joinResponse(for: members[place]))) }
             return
         }
         members[place] = updated
-        prepareRebalance(now: now, actions: &actions)
+        prepareRebalance()
     }
 
     /// A restarted static member takes its old place, without a rebalance when nothing would change.
-    private mutating func replaceStatic(
-        _ current: String,
-        by member: Member,
-        id: String,
-        now: Int64,
-        actions: inout [Action]
-    ) {
+    private mutating func replaceStatic(_ current: String, by member: Member) {
         guard let place = position(current), let ticket = member.joinTicket else { return }
-        let old = members[place]
-        answerWaiting(old, error: .fencedInstanceId, actions: &actions)
+        answerWaiting(members[place], error: .fencedInstanceId)
         var updated = member
-        updated.id = id
-        updated.assignment = old.assignment
-        if let instanceId = member.instanceId { staticMembers[instanceId] = id }
+        updated.assignment = members[place].assignment
+        if let instanceId = member.instanceId { staticMembers[instanceId] = member.id }
         let oldLeader = leader
-        if leader == current { leader = id }
+        if leader == current { leader = member.id }
         members[place] = updated
-        guard phase == .stable, selectProtocol() == protocolName else {
-            prepareRebalance(now: now, actions: &actions)
-            return
-        }
+        guard phase == .stable, selectProtocol() == protocolName else { return prepareRebalance() }
         members[place].joinTicket = nil
         // The old leader's id is named, so that the newcomer does not assign anew.
         var response = joinResponse(for: members[place])
@@ -145,7 +122,7 @@ extension GroupMachine {
 
     // MARK: Rebalancing
 
-    mutating func prepareRebalance(now: Int64, actions: inout [Action]) {
+    mutating func prepareRebalance() {
         if phase == .completing || phase == .stable {
             for place in members.indices {
                 members[place].assignment = ByteBuffer()
@@ -158,25 +135,25 @@ extension GroupMachine {
         }
         if phase != .preparing {
             let delay = phase == .empty ? limits.initialRebalanceDelayMs : longestRebalance
-            isInitialDelay = phase == .empty && limits.initialRebalanceDelayMs > 0
+            isInitialDelay = phase == .empty && delay > 0
             phase = .preparing
             rebalanceDeadline = now + delay
             syncDeadline = nil
         }
-        tryToComplete(now: now, actions: &actions)
+        tryToComplete()
     }
 
     private var longestRebalance: Int64 { members.map(\.rebalanceTimeoutMs).max() ?? 0 }
 
     /// Ends the preparing phase when nobody is missing.
-    mutating func tryToComplete(now: Int64, actions: inout [Action]) {
+    mutating func tryToComplete() {
         guard phase == .preparing, !isInitialDelay, pendingMembers.isEmpty,
             members.allSatisfy({ $0.joinTicket != nil })
         else { return }
-        completeJoin(now: now, actions: &actions)
+        completeJoin()
     }
 
-    mutating func completeJoin(now: Int64, actions: inout [Action]) {
+    mutating func completeJoin() {
         isInitialDelay = false
         // Dynamic members that did not rejoin are given up; static ones keep their place until their session ends.
         for member in members where member.joinTicket == nil && member.instanceId == nil {
@@ -184,39 +161,37 @@ extension GroupMachine {
             if leader == member.id { leader = nil }
         }
         if members.isEmpty {
-            generation = generation == .max ? 0 : generation + 1
             phase = .empty
             protocolName = nil
             protocolType = nil
             leader = nil
-            rebalanceDeadline = nil
             emptySince = now
-            actions.append(.persistGeneration(generation))
-            return
+            return beginGeneration()
         }
         guard let joined = members.first(where: { $0.joinTicket != nil }) else {
             // Only static members, none of which is back: wait for one, or for their sessions to end.
             rebalanceDeadline = now + longestRebalance
             return
         }
-        if let current = leader.flatMap({ position($0) }), members[current].joinTicket != nil {
-            // The leader stays.
-        } else {
-            leader = joined.id
-        }
-        generation = generation == .max ? 0 : generation + 1
+        // The leader stays if it is back.
+        if !members.contains(where: { $0.id == leader && $0.joinTicket != nil }) { leader = joined.id }
         protocolName = selectProtocol()
         phase = .completing
-        rebalanceDeadline = nil
         syncDeadline = now + longestRebalance
-        actions.append(.persistGeneration(generation))
+        beginGeneration()
         for place in members.indices {
             members[place].deadline = now + members[place].sessionTimeoutMs
             members[place].assignment = ByteBuffer()
             guard let ticket = members[place].joinTicket else { continue }
             members[place].joinTicket = nil
-            answerJoin(ticket, members[place], actions: &actions)
+            actions.append(.answerJoin(ticket, joinResponse(for: members[place])))
         }
+    }
+
+    private mutating func beginGeneration() {
+        generation = generation == .max ? 0 : generation + 1
+        rebalanceDeadline = nil
+        actions.append(.persistGeneration(generation))
     }
 
     /// The protocol with the most votes among those that all members have.
@@ -245,53 +220,42 @@ extension GroupMachine {
         )
         if member.id == leader, let protocolName {
             response.members = members.map {
-                JoinGroupResponse.Member(
-                    memberId: $0.id,
-                    groupInstanceId: $0.instanceId,
-                    metadata: $0.metadata(protocolName)
-                )
+                .init(memberId: $0.id, groupInstanceId: $0.instanceId, metadata: $0.metadata(protocolName))
             }
         }
         return response
     }
 
-    private func answerJoin(_ ticket: Ticket, _ member: Member, actions: inout [Action]) {
-        actions.append(.answerJoin(ticket, joinResponse(for: member)))
-    }
-
     // MARK: Synchronising
 
-    mutating func sync(_ request: SyncGroupRequest, ticket: Ticket, now: Int64) -> [Action] {
-        func refuse(_ error: ErrorCode) -> [Action] { [.answerSync(ticket, SyncGroupResponse(error: error))] }
+    mutating func sync(_ request: SyncGroupRequest, ticket: Ticket, now: Int64) {
+        func answer(_ response: SyncGroupResponse) { actions.append(.answerSync(ticket, response)) }
         let error = admit(request, now: now)
-        guard error == .none, let place = position(request.memberId) else { return refuse(error) }
+        guard error == .none, let place = position(request.memberId) else { return answer(.init(error: error)) }
         func differs(_ wanted: String?, _ mine: String?) -> Bool { wanted != nil && mine != nil && wanted != mine }
         if differs(request.protocolType, protocolType) || differs(request.protocolName, protocolName) {
-            return refuse(.inconsistentGroupProtocol)
+            return answer(.init(error: .inconsistentGroupProtocol))
         }
-        var actions: [Action] = []
         switch phase {
-        case .empty: return refuse(.unknownMemberId)
-        case .preparing: return refuse(.rebalanceInProgress)
-        case .stable:
-            return [.answerSync(ticket, syncResponse(members[place].assignment))]
+        case .empty: answer(.init(error: .unknownMemberId))
+        case .preparing: answer(.init(error: .rebalanceInProgress))
+        case .stable: answer(syncResponse(members[place].assignment))
         case .completing:
             if let old = members[place].syncTicket {
                 actions.append(.answerSync(old, SyncGroupResponse(error: .rebalanceInProgress)))
             }
             members[place].syncTicket = ticket
-            guard request.memberId == leader else { return actions }
+            guard request.memberId == leader else { return }
             let assigned = request.assignments.reduce(0) { $0 + $1.assignment.readableBytes }
             guard assigned <= limits.maxMemberBytes * members.count else {
                 members[place].syncTicket = nil
-                return actions + refuse(.invalidRequest)
+                return answer(.init(error: .invalidRequest))
             }
-            assign(request.assignments, now: now, actions: &actions)
-            return actions
+            assign(request.assignments)
         }
     }
 
-    private mutating func assign(_ assignments: [SyncGroupRequest.Assignment], now: Int64, actions: inout [Action]) {
+    private mutating func assign(_ assignments: [SyncGroupRequest.Assignment]) {
         let byMember = Dictionary(assignments.map { ($0.memberId, $0.assignment) }) { _, last in last }
         phase = .stable
         syncDeadline = nil

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// One consumer group of the classic protocol, as a pure state machine: inputs with the time, actions out.
+/// One consumer group of the classic protocol, as a pure state machine: inputs with the time go in, ``takeActions()`` gives what is to be done.
 ///
 /// ```
 ///              first member joins                all joined, or time is up
@@ -61,18 +61,8 @@ struct GroupMachine: Sendable {
         case persistGeneration(Int32)
     }
 
-    struct Limits: Sendable {
-        var minSessionTimeoutMs: Int64 = 6000
-        var maxSessionTimeoutMs: Int64 = 1_800_000
-        var maxMembers = 1000
-        /// Bytes of protocols' metadata and assignments that one member may bring.
-        var maxMemberBytes = 1 << 20
-        /// How long a new group waits for more members before its first rebalance ends.
-        var initialRebalanceDelayMs: Int64 = 0
-    }
-
     let groupId: String
-    let limits: Limits
+    let limits: EventLogConfiguration
     var phase = Phase.empty
     var generation: Int32
     var protocolType: String?
@@ -92,12 +82,23 @@ struct GroupMachine: Sendable {
     var isInitialDelay = false
     /// Since when the group is empty, for the retention of its offsets.
     var emptySince: Int64
+    /// The time of the last input.
+    var now: Int64
+    /// What the inputs led to and nobody has carried out yet.
+    var actions: [Action] = []
 
-    init(groupId: String, generation: Int32, limits: Limits, now: Int64) {
+    init(groupId: String, generation: Int32, limits: EventLogConfiguration, now: Int64) {
         self.groupId = groupId
         self.generation = generation
         self.limits = limits
         emptySince = now
+        self.now = now
+    }
+
+    /// What is to be done since the last call, in order.
+    mutating func takeActions() -> [Action] {
+        defer { actions = [] }
+        return actions
     }
 
     /// Whether nobody is there or about to come.
@@ -129,6 +130,7 @@ struct GroupMachine: Sendable {
 
     /// The checks that heartbeat, sync and commit share. What passes them is a sign of life.
     mutating func admit(_ request: some MemberRequest, now: Int64) -> ErrorCode {
+        self.now = now
         if phase == .empty { return .unknownMemberId }
         if let instanceId = request.groupInstanceId {
             guard let current = staticMembers[instanceId] else { return .unknownMemberId }
@@ -153,7 +155,8 @@ struct GroupMachine: Sendable {
     // MARK: Leaving
 
     /// Takes one member out.
-    mutating func leave(_ member: LeaveGroupRequest.Member, now: Int64, actions: inout [Action]) -> ErrorCode {
+    mutating func leave(_ member: LeaveGroupRequest.Member, now: Int64) -> ErrorCode {
+        self.now = now
         var memberId = member.memberId
         if let instanceId = member.groupInstanceId {
             guard let current = staticMembers[instanceId] else { return .unknownMemberId }
@@ -161,29 +164,29 @@ struct GroupMachine: Sendable {
             memberId = current
         }
         if pendingMembers.removeValue(forKey: memberId) != nil {
-            tryToComplete(now: now, actions: &actions)
+            tryToComplete()
             return .none
         }
         guard position(memberId) != nil else { return .unknownMemberId }
-        remove(memberId, error: .unknownMemberId, now: now, actions: &actions)
+        remove(memberId, error: .unknownMemberId)
         return .none
     }
 
     /// Removes a member, answers what it waits for, and rebalances the rest.
-    mutating func remove(_ memberId: String, error: ErrorCode, now: Int64, actions: inout [Action]) {
+    private mutating func remove(_ memberId: String, error: ErrorCode) {
         guard let place = position(memberId) else { return }
         let member = members.remove(at: place)
         if let instanceId = member.instanceId, staticMembers[instanceId] == memberId { staticMembers[instanceId] = nil }
-        answerWaiting(member, error: error, actions: &actions)
+        answerWaiting(member, error: error)
         if leader == memberId { leader = members.first?.id }
         switch phase {
-        case .stable, .completing: prepareRebalance(now: now, actions: &actions)
-        case .preparing: tryToComplete(now: now, actions: &actions)
+        case .stable, .completing: prepareRebalance()
+        case .preparing: tryToComplete()
         case .empty: break
         }
     }
 
-    func answerWaiting(_ member: Member, error: ErrorCode, actions: inout [Action]) {
+    mutating func answerWaiting(_ member: Member, error: ErrorCode) {
         if let ticket = member.joinTicket {
             actions.append(.answerJoin(ticket, JoinGroupResponse(error: error, memberId: member.id)))
         }
@@ -193,26 +196,25 @@ struct GroupMachine: Sendable {
     // MARK: Time
 
     /// Gives up members and ends phases whose time has come.
-    mutating func expire(now: Int64) -> [Action] {
-        var actions: [Action] = []
+    mutating func expire(now: Int64) {
+        self.now = now
         let lapsed = pendingMembers.filter { $0.value <= now }
         for id in lapsed.keys { pendingMembers[id] = nil }
-        if !lapsed.isEmpty { tryToComplete(now: now, actions: &actions) }
+        if !lapsed.isEmpty { tryToComplete() }
         if let deadline = syncDeadline, deadline <= now, phase == .completing || phase == .stable {
             syncDeadline = nil
             if phase == .completing {
                 // Whoever asked for its assignment keeps its place; the others had their time.
                 for id in members.filter({ $0.syncTicket == nil }).map(\.id) {
-                    remove(id, error: .unknownMemberId, now: now, actions: &actions)
+                    remove(id, error: .unknownMemberId)
                 }
             }
         }
         let expired = members.filter { $0.deadline <= now && $0.joinTicket == nil && $0.syncTicket == nil }
-        for member in expired { remove(member.id, error: .unknownMemberId, now: now, actions: &actions) }
+        for member in expired { remove(member.id, error: .unknownMemberId) }
         if phase == .preparing, let deadline = rebalanceDeadline, deadline <= now {
-            completeJoin(now: now, actions: &actions)
+            completeJoin()
         }
-        return actions
     }
 }
 

@@ -126,11 +126,9 @@ public struct EventLogInspector: Sendable {
     private func segments(_ topic: String, _ index: Int32) throws(StorageError) -> [Segment] {
         let path = "\(directory)/\(topic)-\(index)"
         guard files.exists(path) else { return [] }
-        let bases = try files.entries(of: path).compactMap { Segment.baseOffset(ofName: $0, suffix: ".log") }.sorted()
         var segments: [Segment] = []
-        for base in bases {
-            let file = try files.open("\(path)/\(Segment.name(base)).log", create: false)
-            segments.append(Segment(baseOffset: base, file: file, directory: path))
+        for base in Segment.baseOffsets(in: try files.entries(of: path), suffix: ".log") {
+            segments.append(try Segment(base, in: path, files))
         }
         return segments
     }
@@ -148,8 +146,7 @@ public struct EventLogInspector: Sendable {
                 )
             }
             let size = try segment.file.size()
-            let scanner = SegmentScanner(file: segment.file, limit: size, verifyChecksums: true)
-            let result = try scanner.scan(from: 0, expecting: segment.baseOffset) {
+            let result = try segment.scan(upTo: size, verifyChecksums: true) {
                 (header, position, buffer, start) throws(StorageError) -> Bool in
                 if header.baseOffset != report.endOffset {
                     report.problems.append(
@@ -188,8 +185,7 @@ public struct EventLogInspector: Sendable {
         do {
             var found: [BatchInfo] = []
             for segment in try segments(topic, Int32(partition)) where found.count < limit {
-                let scanner = SegmentScanner(file: segment.file, limit: try segment.file.size(), verifyChecksums: false)
-                _ = try scanner.scan(from: 0, expecting: segment.baseOffset) {
+                _ = try segment.scan(upTo: try segment.file.size()) {
                     (header, position, _, _) throws(StorageError) -> Bool in
                     guard header.nextOffset > offset else { return true }
                     let bytes = try segment.file.read(at: position, count: header.totalSize)

@@ -6,9 +6,7 @@ struct ApiVersionsRequest: WireStruct {
     var clientSoftwareName = ""
     var clientSoftwareVersion = ""
 
-    static let fields: [WireField<Self>] = [
-        .init(\.clientSoftwareName, since: 3), .init(\.clientSoftwareVersion, since: 3),
-    ]
+    static let fields: Fields = [.init(\.clientSoftwareName, since: 3), .init(\.clientSoftwareVersion, since: 3)]
 }
 
 /// The answer to ``ApiVersionsRequest``.
@@ -18,14 +16,14 @@ struct ApiVersionsResponse: WireStruct {
         var minVersion: Int16 = 0
         var maxVersion: Int16 = 0
 
-        static let fields: [WireField<Self>] = [.init(\.key), .init(\.minVersion), .init(\.maxVersion)]
+        static let fields: Fields = [.init(\.key), .init(\.minVersion), .init(\.maxVersion)]
     }
 
     var error = ErrorCode.none
     var rows: [Row] = []
     var throttleMs: Int32 = 0
 
-    static let fields: [WireField<Self>] = [.init(\.error), .init(\.rows), .init(\.throttleMs, since: 1)]
+    static let fields: Fields = [.init(\.error), .init(\.rows), .init(\.throttleMs, since: 1)]
 }
 
 /// Metadata (key 3), versions 0–11.
@@ -34,7 +32,7 @@ struct MetadataRequest: WireStruct {
         var id = TopicID.zero
         var name: String? = ""
 
-        static let fields: [WireField<Self>] = [.init(\.id, since: 10), .init(\.name, nullableSince: 10)]
+        static let fields: Fields = [.init(\.id, since: 10), .init(\.name, nullableSince: 10)]
     }
 
     /// Nil asks for all topics; so does an empty list in version 0.
@@ -43,7 +41,7 @@ struct MetadataRequest: WireStruct {
     var includeClusterAuthorizedOperations = false
     var includeTopicAuthorizedOperations = false
 
-    static let fields: [WireField<Self>] = [
+    static let fields: Fields = [
         .init(\.topics, nullableSince: 1), .init(\.allowAutoTopicCreation, since: 4),
         .init(\.includeClusterAuthorizedOperations, since: 8, until: 10),
         .init(\.includeTopicAuthorizedOperations, since: 8),
@@ -58,9 +56,7 @@ struct MetadataResponse: WireStruct {
         var port: Int32 = 0
         var rack: String?
 
-        static let fields: [WireField<Self>] = [
-            .init(\.nodeId), .init(\.host), .init(\.port), .init(\.rack, since: 1),
-        ]
+        static let fields: Fields = [.init(\.nodeId), .init(\.host), .init(\.port), .init(\.rack, since: 1)]
     }
 
     struct Topic: WireStruct {
@@ -71,7 +67,7 @@ struct MetadataResponse: WireStruct {
         var partitions: [Partition] = []
         var authorizedOperations = noAuthorizedOperations
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.error), .init(\.name), .init(\.id, since: 10), .init(\.isInternal, since: 1), .init(\.partitions),
             .init(\.authorizedOperations, since: 8),
         ]
@@ -86,7 +82,7 @@ struct MetadataResponse: WireStruct {
         var inSyncReplicas: [Int32] = []
         var offlineReplicas: [Int32] = []
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.error), .init(\.index), .init(\.leaderId), .init(\.leaderEpoch, since: 7), .init(\.replicas),
             .init(\.inSyncReplicas), .init(\.offlineReplicas, since: 5),
         ]
@@ -99,7 +95,7 @@ struct MetadataResponse: WireStruct {
     var topics: [Topic] = []
     var clusterAuthorizedOperations = noAuthorizedOperations
 
-    static let fields: [WireField<Self>] = [
+    static let fields: Fields = [
         .init(\.throttleMs, since: 3), .init(\.brokers), .init(\.clusterId, since: 2), .init(\.controllerId, since: 1),
         .init(\.topics), .init(\.clusterAuthorizedOperations, since: 8, until: 10),
     ]
@@ -113,9 +109,7 @@ struct DescribeClusterRequest: WireStruct {
     var includeClusterAuthorizedOperations = false
     var endpointType = brokers
 
-    static let fields: [WireField<Self>] = [
-        .init(\.includeClusterAuthorizedOperations), .init(\.endpointType, since: 1),
-    ]
+    static let fields: Fields = [.init(\.includeClusterAuthorizedOperations), .init(\.endpointType, since: 1)]
 }
 
 /// The answer to ``DescribeClusterRequest``.
@@ -126,7 +120,7 @@ struct DescribeClusterResponse: WireStruct {
         var port: Int32 = 0
         var rack: String?
 
-        static let fields: [WireField<Self>] = [.init(\.nodeId), .init(\.host), .init(\.port), .init(\.rack)]
+        static let fields: Fields = [.init(\.nodeId), .init(\.host), .init(\.port), .init(\.rack)]
     }
 
     var throttleMs: Int32 = 0
@@ -138,7 +132,7 @@ struct DescribeClusterResponse: WireStruct {
     var brokers: [Broker] = []
     var clusterAuthorizedOperations = noAuthorizedOperations
 
-    static let fields: [WireField<Self>] = [
+    static let fields: Fields = [
         .init(\.throttleMs), .init(\.error), .init(\.errorMessage), .init(\.endpointType, since: 1), .init(\.clusterId),
         .init(\.controllerId), .init(\.brokers), .init(\.clusterAuthorizedOperations),
     ]

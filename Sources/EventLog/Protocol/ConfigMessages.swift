@@ -6,7 +6,7 @@ struct DescribeConfigsRequest: WireStruct {
         /// Nil asks for every key.
         var keys: [String]?
 
-        static let fields: [WireField<Self>] = [.init(\.type), .init(\.name), .init(\.keys)]
+        static let fields: Fields = [.init(\.type), .init(\.name), .init(\.keys)]
     }
 
     static let topicResource: Int8 = 2
@@ -16,7 +16,7 @@ struct DescribeConfigsRequest: WireStruct {
     var includeSynonyms = false
     var includeDocumentation = false
 
-    static let fields: [WireField<Self>] = [
+    static let fields: Fields = [
         .init(\.resources), .init(\.includeSynonyms, since: 1), .init(\.includeDocumentation, since: 3),
     ]
 }
@@ -37,7 +37,7 @@ struct DescribeConfigsResponse: WireStruct {
         var name = ""
         var configs: [Config] = []
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.error), .init(\.errorMessage), .init(\.type), .init(\.name), .init(\.configs),
         ]
     }
@@ -53,7 +53,7 @@ struct DescribeConfigsResponse: WireStruct {
         var type: Int8 = 0
         var documentation: String?
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.name), .init(\.value), .init(\.isReadOnly), .init(\.isDefault, until: 0), .init(\.source, since: 1),
             .init(\.isSensitive), .init(\.synonyms, since: 1), .init(\.type, since: 3),
             .init(\.documentation, since: 3),
@@ -65,11 +65,11 @@ struct DescribeConfigsResponse: WireStruct {
         var value: String?
         var source: Int8 = 0
 
-        static let fields: [WireField<Self>] = [.init(\.name), .init(\.value), .init(\.source)]
+        static let fields: Fields = [.init(\.name), .init(\.value), .init(\.source)]
     }
 
     var throttleMs: Int32 = 0
     var results: [Result] = []
 
-    static let fields: [WireField<Self>] = [.init(\.throttleMs), .init(\.results)]
+    static let fields: Fields = [.init(\.throttleMs), .init(\.results)]
 }

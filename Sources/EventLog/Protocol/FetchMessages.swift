@@ -11,7 +11,7 @@ struct FetchRequest: WireStruct {
         var logStartOffset: Int64 = -1
         var maxBytes: Int32 = 0
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.index), .init(\.currentLeaderEpoch, since: 9), .init(\.fetchOffset),
             .init(\.lastFetchedEpoch, since: 12), .init(\.logStartOffset, since: 5), .init(\.maxBytes),
         ]
@@ -28,7 +28,7 @@ struct FetchRequest: WireStruct {
     var forgotten: [ByTopic<Int32>] = []
     var rackId = ""
 
-    static let fields: [WireField<Self>] = [
+    static let fields: Fields = [
         .init(\.replicaId), .init(\.maxWaitMs), .init(\.minBytes), .init(\.maxBytes), .init(\.isolationLevel),
         .init(\.sessionId, since: 7), .init(\.sessionEpoch, since: 7), .init(\.topics), .init(\.forgotten, since: 7),
         .init(\.rackId, since: 11),
@@ -49,7 +49,7 @@ struct FetchResponse: WireStruct {
         /// Set when the reader's log and this one part ways before the offset that was asked for.
         var divergingEpoch: EpochEnd?
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.index), .init(\.error), .init(\.highWatermark), .init(\.lastStableOffset),
             .init(\.logStartOffset, since: 5), .init(\.abortedTransactions), .init(\.preferredReadReplica, since: 11),
             .init(\.records),
@@ -61,14 +61,14 @@ struct FetchResponse: WireStruct {
         var epoch: Int32 = -1
         var endOffset: Int64 = -1
 
-        static let fields: [WireField<Self>] = [.init(\.epoch), .init(\.endOffset)]
+        static let fields: Fields = [.init(\.epoch), .init(\.endOffset)]
     }
 
     struct AbortedTransaction: WireStruct {
         var producerId: Int64 = 0
         var firstOffset: Int64 = 0
 
-        static let fields: [WireField<Self>] = [.init(\.producerId), .init(\.firstOffset)]
+        static let fields: Fields = [.init(\.producerId), .init(\.firstOffset)]
     }
 
     var throttleMs: Int32 = 0
@@ -76,7 +76,7 @@ struct FetchResponse: WireStruct {
     var sessionId: Int32 = 0
     var topics: [ByTopic<Partition>] = []
 
-    static let fields: [WireField<Self>] = [
+    static let fields: Fields = [
         .init(\.throttleMs), .init(\.error, since: 7), .init(\.sessionId, since: 7), .init(\.topics),
     ]
 }

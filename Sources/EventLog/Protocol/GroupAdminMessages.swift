@@ -5,7 +5,7 @@ struct DescribeGroupsRequest: WireStruct {
     var groups: [String] = []
     var includeAuthorizedOperations = false
 
-    static let fields: [WireField<Self>] = [.init(\.groups), .init(\.includeAuthorizedOperations, since: 3)]
+    static let fields: Fields = [.init(\.groups), .init(\.includeAuthorizedOperations, since: 3)]
 }
 
 /// The answer to ``DescribeGroupsRequest``.
@@ -19,7 +19,7 @@ struct DescribeGroupsResponse: WireStruct {
         var members: [Member] = []
         var authorizedOperations = noAuthorizedOperations
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.error), .init(\.groupId), .init(\.state), .init(\.protocolType), .init(\.protocolName),
             .init(\.members), .init(\.authorizedOperations, since: 3),
         ]
@@ -33,7 +33,7 @@ struct DescribeGroupsResponse: WireStruct {
         var metadata = ByteBuffer()
         var assignment = ByteBuffer()
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.memberId), .init(\.groupInstanceId, since: 4), .init(\.clientId), .init(\.clientHost),
             .init(\.metadata), .init(\.assignment),
         ]
@@ -42,14 +42,14 @@ struct DescribeGroupsResponse: WireStruct {
     var throttleMs: Int32 = 0
     var groups: [Group] = []
 
-    static let fields: [WireField<Self>] = [.init(\.throttleMs, since: 1), .init(\.groups)]
+    static let fields: Fields = [.init(\.throttleMs, since: 1), .init(\.groups)]
 }
 
 /// ListGroups (key 16), versions 0–4.
 struct ListGroupsRequest: WireStruct {
     var statesFilter: [String] = []
 
-    static let fields: [WireField<Self>] = [.init(\.statesFilter, since: 4)]
+    static let fields: Fields = [.init(\.statesFilter, since: 4)]
 }
 
 /// The answer to ``ListGroupsRequest``.
@@ -59,21 +59,21 @@ struct ListGroupsResponse: WireStruct {
         var protocolType = ""
         var state = ""
 
-        static let fields: [WireField<Self>] = [.init(\.groupId), .init(\.protocolType), .init(\.state, since: 4)]
+        static let fields: Fields = [.init(\.groupId), .init(\.protocolType), .init(\.state, since: 4)]
     }
 
     var throttleMs: Int32 = 0
     var error = ErrorCode.none
     var groups: [Group] = []
 
-    static let fields: [WireField<Self>] = [.init(\.throttleMs, since: 1), .init(\.error), .init(\.groups)]
+    static let fields: Fields = [.init(\.throttleMs, since: 1), .init(\.error), .init(\.groups)]
 }
 
 /// DeleteGroups (key 42), versions 0–2.
 struct DeleteGroupsRequest: WireStruct {
     var groups: [String] = []
 
-    static let fields: [WireField<Self>] = [.init(\.groups)]
+    static let fields: Fields = [.init(\.groups)]
 }
 
 /// The answer to ``DeleteGroupsRequest``.
@@ -82,11 +82,11 @@ struct DeleteGroupsResponse: WireStruct {
         var groupId = ""
         var error = ErrorCode.none
 
-        static let fields: [WireField<Self>] = [.init(\.groupId), .init(\.error)]
+        static let fields: Fields = [.init(\.groupId), .init(\.error)]
     }
 
     var throttleMs: Int32 = 0
     var results: [Result] = []
 
-    static let fields: [WireField<Self>] = [.init(\.throttleMs), .init(\.results)]
+    static let fields: Fields = [.init(\.throttleMs), .init(\.results)]
 }

@@ -8,9 +8,7 @@ struct FindCoordinatorRequest: WireStruct {
     var keyType: Int8 = 0
     var keys: [String] = []
 
-    static let fields: [WireField<Self>] = [
-        .init(\.key, until: 3), .init(\.keyType, since: 1), .init(\.keys, since: 4),
-    ]
+    static let fields: Fields = [.init(\.key, until: 3), .init(\.keyType, since: 1), .init(\.keys, since: 4)]
 }
 
 /// The answer to ``FindCoordinatorRequest``: one coordinator before version 4, a list from then on.
@@ -23,7 +21,7 @@ struct FindCoordinatorResponse: WireStruct {
         var error = ErrorCode.none
         var errorMessage: String?
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.key), .init(\.nodeId), .init(\.host), .init(\.port), .init(\.error), .init(\.errorMessage),
         ]
     }
@@ -32,7 +30,7 @@ struct FindCoordinatorResponse: WireStruct {
     var only = Coordinator()
     var coordinators: [Coordinator] = []
 
-    static let fields: [WireField<Self>] = [
+    static let fields: Fields = [
         .init(\.throttleMs, since: 1), .init(\.only.error, until: 3), .init(\.only.errorMessage, since: 1, until: 3),
         .init(\.only.nodeId, until: 3), .init(\.only.host, until: 3), .init(\.only.port, until: 3),
         .init(\.coordinators, since: 4),
@@ -45,7 +43,7 @@ struct JoinGroupRequest: WireStruct {
         var name = ""
         var metadata = ByteBuffer()
 
-        static let fields: [WireField<Self>] = [.init(\.name), .init(\.metadata)]
+        static let fields: Fields = [.init(\.name), .init(\.metadata)]
     }
 
     var groupId = ""
@@ -56,7 +54,7 @@ struct JoinGroupRequest: WireStruct {
     var protocolType = ""
     var protocols: [GroupProtocol] = []
 
-    static let fields: [WireField<Self>] = [
+    static let fields: Fields = [
         .init(\.groupId), .init(\.sessionTimeoutMs), .init(\.rebalanceTimeoutMs, since: 1), .init(\.memberId),
         .init(\.groupInstanceId, since: 5), .init(\.protocolType), .init(\.protocols),
     ]
@@ -69,9 +67,7 @@ struct JoinGroupResponse: WireStruct {
         var groupInstanceId: String?
         var metadata = ByteBuffer()
 
-        static let fields: [WireField<Self>] = [
-            .init(\.memberId), .init(\.groupInstanceId, since: 5), .init(\.metadata),
-        ]
+        static let fields: Fields = [.init(\.memberId), .init(\.groupInstanceId, since: 5), .init(\.metadata)]
     }
 
     var throttleMs: Int32 = 0
@@ -83,7 +79,7 @@ struct JoinGroupResponse: WireStruct {
     var memberId = ""
     var members: [Member] = []
 
-    static let fields: [WireField<Self>] = [
+    static let fields: Fields = [
         .init(\.throttleMs, since: 2), .init(\.error), .init(\.generation), .init(\.protocolType, since: 7),
         .init(\.protocolName, nullableSince: 7), .init(\.leader), .init(\.memberId), .init(\.members),
     ]
@@ -95,7 +91,7 @@ struct SyncGroupRequest: WireStruct {
         var memberId = ""
         var assignment = ByteBuffer()
 
-        static let fields: [WireField<Self>] = [.init(\.memberId), .init(\.assignment)]
+        static let fields: Fields = [.init(\.memberId), .init(\.assignment)]
     }
 
     var groupId = ""
@@ -106,7 +102,7 @@ struct SyncGroupRequest: WireStruct {
     var protocolName: String?
     var assignments: [Assignment] = []
 
-    static let fields: [WireField<Self>] = [
+    static let fields: Fields = [
         .init(\.groupId), .init(\.generation), .init(\.memberId), .init(\.groupInstanceId, since: 3),
         .init(\.protocolType, since: 5), .init(\.protocolName, since: 5), .init(\.assignments),
     ]
@@ -120,7 +116,7 @@ struct SyncGroupResponse: WireStruct {
     var protocolName: String?
     var assignment = ByteBuffer()
 
-    static let fields: [WireField<Self>] = [
+    static let fields: Fields = [
         .init(\.throttleMs, since: 1), .init(\.error), .init(\.protocolType, since: 5), .init(\.protocolName, since: 5),
         .init(\.assignment),
     ]
@@ -133,7 +129,7 @@ struct HeartbeatRequest: WireStruct {
     var memberId = ""
     var groupInstanceId: String?
 
-    static let fields: [WireField<Self>] = [
+    static let fields: Fields = [
         .init(\.groupId), .init(\.generation), .init(\.memberId), .init(\.groupInstanceId, since: 3),
     ]
 }
@@ -143,7 +139,7 @@ struct HeartbeatResponse: WireStruct {
     var throttleMs: Int32 = 0
     var error = ErrorCode.none
 
-    static let fields: [WireField<Self>] = [.init(\.throttleMs, since: 1), .init(\.error)]
+    static let fields: Fields = [.init(\.throttleMs, since: 1), .init(\.error)]
 }
 
 /// LeaveGroup (key 13), versions 0–4: one member before version 3, a list from then on.
@@ -152,16 +148,14 @@ struct LeaveGroupRequest: WireStruct {
         var memberId = ""
         var groupInstanceId: String?
 
-        static let fields: [WireField<Self>] = [.init(\.memberId), .init(\.groupInstanceId)]
+        static let fields: Fields = [.init(\.memberId), .init(\.groupInstanceId)]
     }
 
     var groupId = ""
     var memberId = ""
     var members: [Member] = []
 
-    static let fields: [WireField<Self>] = [
-        .init(\.groupId), .init(\.memberId, until: 2), .init(\.members, since: 3),
-    ]
+    static let fields: Fields = [.init(\.groupId), .init(\.memberId, until: 2), .init(\.members, since: 3)]
 }
 
 /// The answer to ``LeaveGroupRequest``.
@@ -171,14 +165,12 @@ struct LeaveGroupResponse: WireStruct {
         var groupInstanceId: String?
         var error = ErrorCode.none
 
-        static let fields: [WireField<Self>] = [.init(\.memberId), .init(\.groupInstanceId), .init(\.error)]
+        static let fields: Fields = [.init(\.memberId), .init(\.groupInstanceId), .init(\.error)]
     }
 
     var throttleMs: Int32 = 0
     var error = ErrorCode.none
     var members: [Member] = []
 
-    static let fields: [WireField<Self>] = [
-        .init(\.throttleMs, since: 1), .init(\.error), .init(\.members, since: 3),
-    ]
+    static let fields: Fields = [.init(\.throttleMs, since: 1), .init(\.error), .init(\.members, since: 3)]
 }

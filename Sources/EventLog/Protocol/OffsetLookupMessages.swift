@@ -11,7 +11,7 @@ struct ListOffsetsRequest: WireStruct {
         var timestamp: Int64 = 0
         var maxOffsets: Int32 = 1
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.index), .init(\.currentLeaderEpoch, since: 4), .init(\.timestamp), .init(\.maxOffsets, until: 0),
         ]
     }
@@ -20,7 +20,7 @@ struct ListOffsetsRequest: WireStruct {
     var isolationLevel: Int8 = 0
     var topics: [ByTopic<Partition>] = []
 
-    static let fields: [WireField<Self>] = [.init(\.replicaId), .init(\.isolationLevel, since: 2), .init(\.topics)]
+    static let fields: Fields = [.init(\.replicaId), .init(\.isolationLevel, since: 2), .init(\.topics)]
 }
 
 /// The answer to ``ListOffsetsRequest``.
@@ -33,7 +33,7 @@ struct ListOffsetsResponse: WireStruct {
         var offset: Int64 = -1
         var leaderEpoch: Int32 = -1
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.index), .init(\.error), .init(\.oldStyleOffsets, until: 0), .init(\.timestamp, since: 1),
             .init(\.offset, since: 1), .init(\.leaderEpoch, since: 4),
         ]
@@ -42,7 +42,7 @@ struct ListOffsetsResponse: WireStruct {
     var throttleMs: Int32 = 0
     var topics: [ByTopic<Partition>] = []
 
-    static let fields: [WireField<Self>] = [.init(\.throttleMs, since: 2), .init(\.topics)]
+    static let fields: Fields = [.init(\.throttleMs, since: 2), .init(\.topics)]
 }
 
 /// OffsetForLeaderEpoch (key 23), versions 0–4.
@@ -52,15 +52,13 @@ struct OffsetForLeaderEpochRequest: WireStruct {
         var currentLeaderEpoch: Int32 = -1
         var leaderEpoch: Int32 = 0
 
-        static let fields: [WireField<Self>] = [
-            .init(\.index), .init(\.currentLeaderEpoch, since: 2), .init(\.leaderEpoch),
-        ]
+        static let fields: Fields = [.init(\.index), .init(\.currentLeaderEpoch, since: 2), .init(\.leaderEpoch)]
     }
 
     var replicaId: Int32 = -2
     var topics: [ByTopic<Partition>] = []
 
-    static let fields: [WireField<Self>] = [.init(\.replicaId, since: 3), .init(\.topics)]
+    static let fields: Fields = [.init(\.replicaId, since: 3), .init(\.topics)]
 }
 
 /// The answer to ``OffsetForLeaderEpochRequest``.
@@ -71,7 +69,7 @@ struct OffsetForLeaderEpochResponse: WireStruct {
         var leaderEpoch: Int32 = -1
         var endOffset: Int64 = -1
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.error), .init(\.index), .init(\.leaderEpoch, since: 1), .init(\.endOffset),
         ]
     }
@@ -79,5 +77,5 @@ struct OffsetForLeaderEpochResponse: WireStruct {
     var throttleMs: Int32 = 0
     var topics: [ByTopic<Partition>] = []
 
-    static let fields: [WireField<Self>] = [.init(\.throttleMs, since: 2), .init(\.topics)]
+    static let fields: Fields = [.init(\.throttleMs, since: 2), .init(\.topics)]
 }

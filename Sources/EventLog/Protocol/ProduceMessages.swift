@@ -6,7 +6,7 @@ struct ProduceRequest: WireStruct {
         var index: Int32 = 0
         var records: ByteBuffer?
 
-        static let fields: [WireField<Self>] = [.init(\.index), .init(\.records)]
+        static let fields: Fields = [.init(\.index), .init(\.records)]
     }
 
     var transactionalId: String?
@@ -14,7 +14,7 @@ struct ProduceRequest: WireStruct {
     var timeoutMs: Int32 = 0
     var topics: [ByTopic<Partition>] = []
 
-    static let fields: [WireField<Self>] = [
+    static let fields: Fields = [
         .init(\.transactionalId, since: 3), .init(\.acks), .init(\.timeoutMs), .init(\.topics),
     ]
 }
@@ -30,7 +30,7 @@ struct ProduceResponse: WireStruct {
         var recordErrors: [RecordError] = []
         var errorMessage: String?
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.index), .init(\.error), .init(\.baseOffset), .init(\.logAppendTimeMs, since: 2),
             .init(\.logStartOffset, since: 5), .init(\.recordErrors, since: 8), .init(\.errorMessage, since: 8),
         ]
@@ -40,13 +40,13 @@ struct ProduceResponse: WireStruct {
         var batchIndex: Int32 = 0
         var message: String?
 
-        static let fields: [WireField<Self>] = [.init(\.batchIndex), .init(\.message)]
+        static let fields: Fields = [.init(\.batchIndex), .init(\.message)]
     }
 
     var topics: [ByTopic<Partition>] = []
     var throttleMs: Int32 = 0
 
-    static let fields: [WireField<Self>] = [.init(\.topics), .init(\.throttleMs, since: 1)]
+    static let fields: Fields = [.init(\.topics), .init(\.throttleMs, since: 1)]
 }
 
 /// InitProducerId (key 22), versions 0–4.
@@ -56,7 +56,7 @@ struct InitProducerIdRequest: WireStruct {
     var producerId: Int64 = -1
     var producerEpoch: Int16 = -1
 
-    static let fields: [WireField<Self>] = [
+    static let fields: Fields = [
         .init(\.transactionalId), .init(\.transactionTimeoutMs), .init(\.producerId, since: 3),
         .init(\.producerEpoch, since: 3),
     ]
@@ -69,7 +69,5 @@ struct InitProducerIdResponse: WireStruct {
     var producerId: Int64 = -1
     var producerEpoch: Int16 = 0
 
-    static let fields: [WireField<Self>] = [
-        .init(\.throttleMs), .init(\.error), .init(\.producerId), .init(\.producerEpoch),
-    ]
+    static let fields: Fields = [.init(\.throttleMs), .init(\.error), .init(\.producerId), .init(\.producerEpoch)]
 }

@@ -7,7 +7,7 @@ struct CreateTopicsRequest: WireStruct {
         var assignments: [Assignment] = []
         var configs: [Config] = []
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.name), .init(\.partitionCount), .init(\.replicationFactor), .init(\.assignments), .init(\.configs),
         ]
     }
@@ -16,21 +16,21 @@ struct CreateTopicsRequest: WireStruct {
         var partition: Int32 = 0
         var brokers: [Int32] = []
 
-        static let fields: [WireField<Self>] = [.init(\.partition), .init(\.brokers)]
+        static let fields: Fields = [.init(\.partition), .init(\.brokers)]
     }
 
     struct Config: WireStruct {
         var name = ""
         var value: String?
 
-        static let fields: [WireField<Self>] = [.init(\.name), .init(\.value)]
+        static let fields: Fields = [.init(\.name), .init(\.value)]
     }
 
     var topics: [Topic] = []
     var timeoutMs: Int32 = 0
     var validateOnly = false
 
-    static let fields: [WireField<Self>] = [.init(\.topics), .init(\.timeoutMs), .init(\.validateOnly, since: 1)]
+    static let fields: Fields = [.init(\.topics), .init(\.timeoutMs), .init(\.validateOnly, since: 1)]
 }
 
 /// The answer to ``CreateTopicsRequest``.
@@ -44,7 +44,7 @@ struct CreateTopicsResponse: WireStruct {
         var replicationFactor: Int16 = -1
         var configs: [Config]?
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.name), .init(\.id, since: 7), .init(\.error), .init(\.errorMessage, since: 1),
             .init(\.partitionCount, since: 5), .init(\.replicationFactor, since: 5), .init(\.configs, since: 5),
         ]
@@ -57,7 +57,7 @@ struct CreateTopicsResponse: WireStruct {
         var source: Int8 = -1
         var isSensitive = false
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.name), .init(\.value), .init(\.isReadOnly), .init(\.source), .init(\.isSensitive),
         ]
     }
@@ -65,7 +65,7 @@ struct CreateTopicsResponse: WireStruct {
     var throttleMs: Int32 = 0
     var topics: [Topic] = []
 
-    static let fields: [WireField<Self>] = [.init(\.throttleMs, since: 2), .init(\.topics)]
+    static let fields: Fields = [.init(\.throttleMs, since: 2), .init(\.topics)]
 }
 
 /// DeleteTopics (key 20), versions 0–6; version 6 names topics by name or by id.
@@ -74,16 +74,14 @@ struct DeleteTopicsRequest: WireStruct {
         var name: String?
         var id = TopicID.zero
 
-        static let fields: [WireField<Self>] = [.init(\.name), .init(\.id)]
+        static let fields: Fields = [.init(\.name), .init(\.id)]
     }
 
     var topics: [Topic] = []
     var names: [String] = []
     var timeoutMs: Int32 = 0
 
-    static let fields: [WireField<Self>] = [
-        .init(\.topics, since: 6), .init(\.names, until: 5), .init(\.timeoutMs),
-    ]
+    static let fields: Fields = [.init(\.topics, since: 6), .init(\.names, until: 5), .init(\.timeoutMs)]
 }
 
 /// The answer to ``DeleteTopicsRequest``.
@@ -94,7 +92,7 @@ struct DeleteTopicsResponse: WireStruct {
         var error = ErrorCode.none
         var errorMessage: String?
 
-        static let fields: [WireField<Self>] = [
+        static let fields: Fields = [
             .init(\.name, nullableSince: 6), .init(\.id, since: 6), .init(\.error), .init(\.errorMessage, since: 5),
         ]
     }
@@ -102,7 +100,7 @@ struct DeleteTopicsResponse: WireStruct {
     var throttleMs: Int32 = 0
     var topics: [Topic] = []
 
-    static let fields: [WireField<Self>] = [.init(\.throttleMs, since: 1), .init(\.topics)]
+    static let fields: Fields = [.init(\.throttleMs, since: 1), .init(\.topics)]
 }
 
 /// CreatePartitions (key 37), versions 0–3.
@@ -112,20 +110,20 @@ struct CreatePartitionsRequest: WireStruct {
         var count: Int32 = 0
         var assignments: [Assignment]?
 
-        static let fields: [WireField<Self>] = [.init(\.name), .init(\.count), .init(\.assignments)]
+        static let fields: Fields = [.init(\.name), .init(\.count), .init(\.assignments)]
     }
 
     struct Assignment: WireStruct {
         var brokers: [Int32] = []
 
-        static let fields: [WireField<Self>] = [.init(\.brokers)]
+        static let fields: Fields = [.init(\.brokers)]
     }
 
     var topics: [Topic] = []
     var timeoutMs: Int32 = 0
     var validateOnly = false
 
-    static let fields: [WireField<Self>] = [.init(\.topics), .init(\.timeoutMs), .init(\.validateOnly)]
+    static let fields: Fields = [.init(\.topics), .init(\.timeoutMs), .init(\.validateOnly)]
 }
 
 /// The answer to ``CreatePartitionsRequest``.
@@ -135,13 +133,13 @@ struct CreatePartitionsResponse: WireStruct {
         var error = ErrorCode.none
         var errorMessage: String?
 
-        static let fields: [WireField<Self>] = [.init(\.name), .init(\.error), .init(\.errorMessage)]
+        static let fields: Fields = [.init(\.name), .init(\.error), .init(\.errorMessage)]
     }
 
     var throttleMs: Int32 = 0
     var topics: [Topic] = []
 
-    static let fields: [WireField<Self>] = [.init(\.throttleMs), .init(\.topics)]
+    static let fields: Fields = [.init(\.throttleMs), .init(\.topics)]
 }
 
 /// DeleteRecords (key 21), versions 0–2.
@@ -151,13 +149,13 @@ struct DeleteRecordsRequest: WireStruct {
         /// Records below this offset go; −1 means all that are readable.
         var offset: Int64 = 0
 
-        static let fields: [WireField<Self>] = [.init(\.index), .init(\.offset)]
+        static let fields: Fields = [.init(\.index), .init(\.offset)]
     }
 
     var topics: [ByTopic<Partition>] = []
     var timeoutMs: Int32 = 0
 
-    static let fields: [WireField<Self>] = [.init(\.topics), .init(\.timeoutMs)]
+    static let fields: Fields = [.init(\.topics), .init(\.timeoutMs)]
 }
 
 /// The answer to ``DeleteRecordsRequest``.
@@ -167,11 +165,11 @@ struct DeleteRecordsResponse: WireStruct {
         var lowWatermark: Int64 = -1
         var error = ErrorCode.none
 
-        static let fields: [WireField<Self>] = [.init(\.index), .init(\.lowWatermark), .init(\.error)]
+        static let fields: Fields = [.init(\.index), .init(\.lowWatermark), .init(\.error)]
     }
 
     var throttleMs: Int32 = 0
     var topics: [ByTopic<Partition>] = []
 
-    static let fields: [WireField<Self>] = [.init(\.throttleMs), .init(\.topics)]
+    static let fields: Fields = [.init(\.throttleMs), .init(\.topics)]
 }

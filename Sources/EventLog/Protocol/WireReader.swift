@@ -23,6 +23,8 @@ struct WireReader {
         try Message.take(from: &self)
     }
 
+    mutating func value<Value: WireValue>() throws(WireError) -> Value { try Value.take(from: &self) }
+
     mutating func integer<Value: FixedWidthInteger>(_ type: Value.Type = Value.self) throws(WireError) -> Value {
         guard let value = buffer.readInteger(as: type) else { throw .truncated }
         return value

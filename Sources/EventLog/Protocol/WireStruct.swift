@@ -3,12 +3,14 @@ protocol WireStruct: WireValue {
     /// A value with the defaults that apply to fields an older version lacks.
     init()
     /// The fields in wire order.
-    static var fields: [WireField<Self>] { get }
+    static var fields: Fields { get }
     /// The fields that are only there when they say something, each under a number (flexible versions only).
     static var taggedFields: [WireTag<Self>] { get }
 }
 
 extension WireStruct {
+    typealias Fields = [WireField<Self>]
+
     static var taggedFields: [WireTag<Self>] { [] }
 
     static func take(from reader: inout WireReader) throws(WireError) -> Self {
@@ -84,7 +86,7 @@ struct ByTopic<Entry: WireValue>: WireStruct {
     var name = ""
     var partitions: [Entry] = []
 
-    static var fields: [WireField<Self>] { [.init(\.name), .init(\.partitions)] }
+    static var fields: Fields { [.init(\.name), .init(\.partitions)] }
 
     /// The answer of the same shape.
     func map<Answer>(_ answer: (Entry) -> Answer) -> ByTopic<Answer> {

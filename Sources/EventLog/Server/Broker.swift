@@ -4,7 +4,7 @@ import NIOPosix
 import Synchronization
 import Telemetry
 
-/// What the requests do: decoding, dispatch, and the state that all connections share.
+/// What the requests do (``ApiTable`` says which function does what), and the state that all connections share.
 ///
 /// Thread-safe: immutable, or made of thread-safe parts.
 final class Broker: Sendable {
@@ -12,8 +12,8 @@ final class Broker: Sendable {
     let store: LogStore
     let groups: GroupCoordinator
     let environment: StorageEnvironment
-    let metrics: LogMetrics
-    let logger: Logger
+    var metrics: LogMetrics { environment.metrics }
+    var logger: Logger { environment.logger }
     /// Bytes of requests that are not answered yet.
     let requestBudget: ByteBudget
     /// Bytes of records that are on their way to clients.
@@ -31,8 +31,6 @@ final class Broker: Sendable {
         self.store = store
         self.groups = groups
         self.environment = environment
-        metrics = environment.metrics
-        logger = environment.logger
         requestBudget = ByteBudget(limit: max(configuration.maxInFlightBytes, configuration.maxRequestBytes))
         fetchBudget = ByteBudget(limit: max(configuration.maxFetchBytes, configuration.maxFetchResponseBytes))
     }
@@ -42,8 +40,6 @@ final class Broker: Sendable {
         get { advertised.withLock { $0 } }
         set { advertised.withLock { $0 = newValue } }
     }
-
-    func advertise(host: String, port: Int) { advertised.withLock { $0 = (host, port) } }
 
     func stop() { isStopping.store(true, ordering: .relaxed) }
 
@@ -57,75 +53,22 @@ final class Broker: Sendable {
         return true
     }
 
-    /// Carries out one request. The responder is called once, now or later, on any thread. A request that may wait for
-    /// long is returned, so that it can be given up.
-    func handle(
-        _ body: ByteBuffer,
-        isKnownVersion: Bool,
-        responder: Responder,
-        eventLoop: any EventLoop
-    ) throws(WireError) -> (any RunningRequest)? {
-        let context = responder.context
-        guard isKnownVersion else {
-            // KIP-511: the client's version is newer; the answer has version 0 and says what there is.
-            responder.send(apiVersions(error: .unsupportedVersion))
-            return nil
-        }
-        let isFlexible = context.row.isFlexible(context.version)
-        var reader = WireReader(body, version: context.version, isFlexible: isFlexible)
-        switch context.row.key {
-        case .produce: produce(try reader.message(), responder)
-        case .fetch: return fetch(try reader.message(), responder, eventLoop: eventLoop)
-        case .listOffsets: listOffsets(try reader.message(), responder)
-        case .metadata: metadata(try reader.message(), responder)
-        case .offsetCommit: offsetCommit(try reader.message(), responder)
-        case .offsetFetch: offsetFetch(try reader.message(), responder)
-        case .findCoordinator: findCoordinator(try reader.message(), responder)
-        case .joinGroup: joinGroup(try reader.message(), responder)
-        case .heartbeat: heartbeat(try reader.message(), responder)
-        case .leaveGroup: leaveGroup(try reader.message(), responder)
-        case .syncGroup: syncGroup(try reader.message(), responder)
-        case .describeGroups: describeGroups(try reader.message(), responder)
-        case .listGroups: listGroups(try reader.message(), responder)
-        case .apiVersions:
-            _ = try reader.message(ApiVersionsRequest.self)
-            responder.send(apiVersions(error: .none))
-        case .createTopics: createTopics(try reader.message(), responder)
-        case .deleteTopics: deleteTopics(try reader.message(), responder)
-        case .deleteRecords: deleteRecords(try reader.message(), responder)
-        case .initProducerId: initProducerId(try reader.message(), responder)
-        case .offsetForLeaderEpoch: offsetForLeaderEpoch(try reader.message(), responder)
-        case .describeConfigs: describeConfigs(try reader.message(), responder)
-        case .createPartitions: createPartitions(try reader.message(), responder)
-        case .deleteGroups: deleteGroups(try reader.message(), responder)
-        case .describeCluster: describeCluster(try reader.message(), responder)
-        }
-        return nil
-    }
-
-    private func apiVersions(error: ErrorCode) -> ApiVersionsResponse {
+    func apiVersions(_ request: ApiVersionsRequest, _ context: RequestContext) -> ApiVersionsResponse {
         ApiVersionsResponse(
-            error: error,
+            error: context.isKnownVersion ? .none : .unsupportedVersion,
             rows: ApiTable.rows.map {
-                .init(
-                    key: $0.key.rawValue,
-                    minVersion: $0.advertised.lowerBound,
-                    maxVersion: $0.advertised.upperBound
-                )
+                .init(key: $0.key.rawValue, minVersion: $0.advertised.lowerBound, maxVersion: $0.advertised.upperBound)
             }
         )
     }
 
-    /// Runs work on the administration thread.
-    func administrate(_ responder: Responder, _ body: @escaping @Sendable () -> Void) {
-        environment.administration.submit { state in
-            if case .active = state { body() } else { responder.close() }
-        }
-    }
-
-    /// Runs work that reads files.
-    func readFiles(_ responder: Responder, _ body: @escaping @Sendable () -> Void) {
-        environment.readers.submit { state in
+    /// Runs work that blocks on one of the pools.
+    func run<Response>(
+        on pool: NIOThreadPool,
+        _ responder: Responder<Response>,
+        _ body: @escaping @Sendable () -> Void
+    ) {
+        pool.submit { state in
             if case .active = state { body() } else { responder.close() }
         }
     }

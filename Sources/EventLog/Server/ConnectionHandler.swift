@@ -18,7 +18,7 @@ final class ConnectionHandler: ChannelInboundHandler {
         enum State {
             case waiting(ByteBuffer)
             case running
-            case done(Responder.Answer)
+            case done(Answer)
         }
 
         let number: UInt64
@@ -42,6 +42,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var slots = CircularBuffer<Slot>()
     private var nextNumber: UInt64 = 0
     private var unansweredBytes = 0
+    private var isAdmitted = false
     private var wantsRead = false
     private var isClosed = false
     private var isStarting = false
@@ -66,24 +67,15 @@ final class ConnectionHandler: ChannelInboundHandler {
         context.fireChannelActive()
     }
 
-    private var isAdmitted = false
-
     func channelInactive(context: ChannelHandlerContext) {
         isClosed = true
         stallTimer?.cancel()
         running?.cancel()
         running = nil
         if isAdmitted { broker.metrics.connections.decrement(by: 1) }
-        switch frame {
-        case .body(_, let length): broker.requestBudget.giveBack(length)
-        case .waitingForBudget, .length: break
-        }
+        if case .body(_, let length) = frame { broker.requestBudget.giveBack(length) }
         frame = .length(ByteBuffer())
         // What is running gives its bytes back when it ends.
-        while let first = slots.first {
-            if case .running = first.state { break }
-            drop(slots.removeFirst())
-        }
         slots.removeAll { slot in
             if case .running = slot.state { return false }
             drop(slot)
@@ -131,6 +123,11 @@ final class ConnectionHandler: ChannelInboundHandler {
         broker.metrics.connectionsFailed.increment(by: 1)
         broker.logger.debug("Closing a connection", metadata: ["reason": "\(reason)", "peer": "\(peer)"])
         close()
+    }
+
+    /// Reaches this handler from other threads.
+    private func reference(_ context: ChannelHandlerContext) -> NIOLoopBound<ConnectionHandler> {
+        NIOLoopBound(self, eventLoop: context.eventLoop)
     }
 
     private var peer: String { context?.remoteAddress?.ipAddress ?? "?" }
@@ -187,7 +184,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     private func begin(_ length: Int, _ bytes: inout ByteBuffer) {
-        let reference = ConnectionReference(self, context: context)
+        guard let context else { return }
+        let reference = reference(context)
         if broker.requestBudget.take(length, grant: { reference.run { $0.budgetGranted(length) } }) {
             if let whole = bytes.readSlice(length: length) {
                 frame = .length(ByteBuffer())
@@ -225,9 +223,14 @@ final class ConnectionHandler: ChannelInboundHandler {
             return
         }
         guard stallTimer == nil, let context else { return }
-        let reference = ConnectionReference(self, context: context)
-        stallTimer = context.eventLoop.scheduleTask(in: .seconds(Int64(broker.configuration.stallSeconds))) {
-            reference.run { $0.fail("a frame did not become complete") }
+        stallTimer = failLater(context, "a frame did not become complete")
+    }
+
+    /// Closes the connection after the time in which something has to make progress.
+    private func failLater(_ context: ChannelHandlerContext, _ reason: String) -> Scheduled<Void> {
+        let reference = reference(context)
+        return context.eventLoop.scheduleTask(in: .seconds(Int64(broker.configuration.stallSeconds))) {
+            reference.value.fail(reason)
         }
     }
 
@@ -285,27 +288,26 @@ final class ConnectionHandler: ChannelInboundHandler {
             guard isKnownVersion || row.key == .apiVersions else {
                 throw .unsupported(key: header.key, version: header.version)
             }
-            let reference = ConnectionReference(self, context: context)
             let known = RequestContext(
                 row: row,
                 version: isKnownVersion ? header.version : 0,
+                isKnownVersion: isKnownVersion,
                 correlationId: header.correlationId,
                 clientId: header.clientId,
-                host: "/\(peer)"
-            )
-            let responder = Responder(context: known) { answer in reference.run { $0.finish(number, answer) } }
-            running = try broker.handle(
-                body,
-                isKnownVersion: isKnownVersion,
-                responder: responder,
+                host: "/\(peer)",
                 eventLoop: context.eventLoop
             )
+            let reference = reference(context)
+            var reader = WireReader(body, version: known.version, isFlexible: row.isFlexible(known.version))
+            running = try row.handler.start(broker, &reader, known) { answer in
+                reference.run { $0.finish(number, answer) }
+            }
         } catch {
             fail("\(error)")
         }
     }
 
-    fileprivate func finish(_ number: UInt64, _ answer: Responder.Answer) {
+    fileprivate func finish(_ number: UInt64, _ answer: Answer) {
         guard let place = slots.firstIndex(where: { $0.number == number }) else { return }
         if isClosed {
             drop(slots[place])
@@ -345,11 +347,7 @@ final class ConnectionHandler: ChannelInboundHandler {
             broker.metrics.bytesOut.increment(by: chunk.readableBytes)
             if place == chunks.count - 1, let onWritten {
                 // A client that stops reading must not keep the bytes that all share.
-                let reference = ConnectionReference(self, context: context)
-                let stall = TimeAmount.seconds(Int64(broker.configuration.stallSeconds))
-                let timer = context.eventLoop.scheduleTask(in: stall) {
-                    reference.run { $0.fail("an answer was not read") }
-                }
+                let timer = failLater(context, "an answer was not read")
                 let promise = context.eventLoop.makePromise(of: Void.self)
                 promise.futureResult.whenComplete { _ in
                     timer.cancel()
@@ -368,23 +366,13 @@ protocol RunningRequest: AnyObject {
     func cancel()
 }
 
-/// Reaches a connection's handler from other threads.
-private struct ConnectionReference: Sendable {
-    private let eventLoop: (any EventLoop)?
-    private let handler: NIOLoopBound<ConnectionHandler>?
-
-    /// On the handler's event loop.
-    init(_ handler: ConnectionHandler, context: ChannelHandlerContext?) {
-        eventLoop = context?.eventLoop
-        self.handler = context.map { NIOLoopBound(handler, eventLoop: $0.eventLoop) }
-    }
-
-    func run(_ body: @escaping @Sendable (ConnectionHandler) -> Void) {
-        guard let eventLoop, let handler else { return }
+extension NIOLoopBound where Value == ConnectionHandler {
+    /// Calls `body` on the handler's event loop, at once where that is this thread.
+    fileprivate func run(_ body: @escaping @Sendable (ConnectionHandler) -> Void) {
         if eventLoop.inEventLoop {
-            body(handler.value)
+            body(value)
         } else {
-            eventLoop.execute { body(handler.value) }
+            eventLoop.execute { body(value) }
         }
     }
 }

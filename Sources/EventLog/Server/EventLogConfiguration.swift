@@ -37,6 +37,8 @@ public struct EventLogConfiguration: Sendable {
     public var initialRebalanceDelayMs: Int64 = 0
     /// The shortest session timeout that a group member may ask for, in milliseconds.
     public var minSessionTimeoutMs: Int64 = 6000
+    /// The longest session timeout that a group member may ask for, in milliseconds.
+    public var maxSessionTimeoutMs: Int64 = 1_800_000
 
     /// The largest request frame.
     public var maxRequestBytes = 32 << 20
@@ -55,6 +57,8 @@ public struct EventLogConfiguration: Sendable {
     public var maxPartitions = 20_000
     public var maxGroups = 10_000
     public var maxGroupMembers = 1000
+    /// Bytes of protocols' metadata that one group member may bring, and of assignments per member.
+    public var maxMemberBytes = 1 << 20
     /// Seconds in which a request frame that has begun must be complete, and an answer must make progress.
     public var stallSeconds = 60
 

@@ -1,16 +1,11 @@
 import Logging
 import NIOCore
-import Synchronization
 import Telemetry
 
 extension Broker {
-    func fetch(
-        _ request: FetchRequest,
-        _ responder: Responder,
-        eventLoop: any EventLoop
-    ) -> (any RunningRequest)? {
-        let operation = FetchOperation(request, broker: self, responder: responder, eventLoop: eventLoop)
-        operation.start()
+    func fetch(_ request: FetchRequest, _ responder: Responder<FetchResponse>) -> any RunningRequest {
+        let operation = FetchOperation(request, broker: self, responder: responder)
+        operation.evaluate()
         return operation
     }
 }
@@ -18,7 +13,7 @@ extension Broker {
 /// One fetch: waits until enough is durable or its time is up, then reads.
 ///
 /// Starts and waits on its connection's event loop; waking comes from flush threads, reading is done on reader threads.
-/// Each step hands over to the next, so there is never more than one under way; the flag and the timer are behind a lock.
+/// Each step hands over to the next, so there is never more than one under way.
 private final class FetchOperation: RunningRequest, Sendable {
     private struct Target: Sendable {
         let topic: Int
@@ -33,14 +28,15 @@ private final class FetchOperation: RunningRequest, Sendable {
         let plan: PartitionLog.ReadPlan
     }
 
+    /// Touched on the event loop only.
     private struct State {
-        var timer: Scheduled<Void>?
-        var waiter: FetchWaiter?
+        /// While the fetch waits.
+        var parked: (timer: Scheduled<Void>, waiter: FetchWaiter)?
         var isOver = false
     }
 
     private let broker: Broker
-    private let responder: Responder
+    private let responder: Responder<FetchResponse>
     private let eventLoop: any EventLoop
     private let minBytes: Int
     private let maxBytes: Int
@@ -48,12 +44,13 @@ private final class FetchOperation: RunningRequest, Sendable {
     private let mayWait: Bool
     private let targets: [Target]
     private let emptyResponse: FetchResponse
-    private let state = Mutex(State())
+    private let state: NIOLoopBoundBox<State>
 
-    init(_ request: FetchRequest, broker: Broker, responder: Responder, eventLoop: any EventLoop) {
+    init(_ request: FetchRequest, broker: Broker, responder: Responder<FetchResponse>) {
         self.broker = broker
         self.responder = responder
-        self.eventLoop = eventLoop
+        eventLoop = responder.context.eventLoop
+        state = NIOLoopBoundBox(State(), eventLoop: eventLoop)
         minBytes = Int(request.minBytes)
         maxBytes = min(max(0, Int(request.maxBytes)), broker.configuration.maxFetchResponseBytes)
         let wait = min(max(0, Int64(request.maxWaitMs)), 3_600_000)
@@ -63,19 +60,14 @@ private final class FetchOperation: RunningRequest, Sendable {
         var response = FetchResponse()
         for (place, topic) in request.topics.enumerated() {
             let logs = broker.store.topic(topic.name)?.partitions ?? []
-            var answer = ByTopic<FetchResponse.Partition>(name: topic.name)
-            answer.partitions.reserveCapacity(topic.partitions.count)
             for (index, partition) in topic.partitions.enumerated() {
                 let known = partition.index >= 0 && Int(partition.index) < logs.count
                 let log = known ? logs[Int(partition.index)] : nil
                 targets.append(Target(topic: place, place: index, log: log, wanted: partition))
-                answer.partitions.append(
-                    .init(
-                        index: partition.index,
-                        abortedTransactions: request.isolationLevel == 1 ? [] : nil,
-                        records: ByteBuffer()
-                    )
-                )
+            }
+            let aborted: [FetchResponse.AbortedTransaction]? = request.isolationLevel == 1 ? [] : nil
+            let answer = topic.map {
+                FetchResponse.Partition(index: $0.index, abortedTransactions: aborted, records: ByteBuffer())
             }
             response.topics.append(answer)
         }
@@ -83,30 +75,17 @@ private final class FetchOperation: RunningRequest, Sendable {
         emptyResponse = response
     }
 
-    func start() { evaluate() }
-
+    /// A parked fetch that nobody wakes any more still has to give back what its request holds.
     func cancel() {
-        let ended = state.withLock { state -> State in
-            defer {
-                state.isOver = true
-                state.timer = nil
-                state.waiter = nil
-            }
-            return state
-        }
-        ended.timer?.cancel()
-        if let waiter = ended.waiter {
-            waiter.end()
-            // A parked fetch that nobody wakes any more still has to give back what its request holds.
-            if !ended.isOver {
-                broker.metrics.parkedFetches.decrement(by: 1)
-                responder.sendNothing()
-            }
-        }
+        state.value.isOver = true
+        guard let waiter = state.value.parked?.waiter else { return }
+        waiter.end()
+        unpark()
+        responder.sendNothing()
     }
 
     /// Looks at every partition once; answers, or waits for one of them to move.
-    private func evaluate() {
+    func evaluate() {
         let waiter = FetchWaiter { [self] in
             eventLoop.execute { self.wake() }
         }
@@ -114,52 +93,49 @@ private final class FetchOperation: RunningRequest, Sendable {
         var response = emptyResponse
         var ready: [Ready] = []
         var available = 0
-        // An error or a divergence is told at once.
         var mustAnswer = false
         for target in targets {
             func set(_ change: (inout FetchResponse.Partition) -> Void) {
                 change(&response.topics[target.topic].partitions[target.place])
             }
-            guard let log = target.log else {
+            // An error or a divergence is told at once.
+            func tell(_ change: (inout FetchResponse.Partition) -> Void) {
                 mustAnswer = true
-                set { $0.error = .unknownTopicOrPartition }
+                set(change)
+            }
+            guard let log = target.log else {
+                tell { $0.error = .unknownTopicOrPartition }
                 continue
             }
             let epochError = broker.checkEpoch(target.wanted.currentLeaderEpoch)
             guard epochError == .none else {
-                mustAnswer = true
-                set { $0.error = epochError }
+                tell { $0.error = epochError }
                 continue
             }
-            if target.wanted.lastFetchedEpoch >= 0 {
-                let end = log.end(ofEpoch: target.wanted.lastFetchedEpoch)
-                if end.map({ $0.epoch < target.wanted.lastFetchedEpoch || $0.offset < target.wanted.fetchOffset })
-                    ?? true
-                {
-                    mustAnswer = true
-                    set {
+            let (offset, lastEpoch) = (target.wanted.fetchOffset, target.wanted.lastFetchedEpoch)
+            if lastEpoch >= 0 {
+                let end = log.end(ofEpoch: lastEpoch)
+                guard let known = end, known.epoch >= lastEpoch, known.offset >= offset else {
+                    tell {
                         $0.error = end == nil ? .offsetOutOfRange : .none
                         $0.divergingEpoch = end.map { .init(epoch: $0.epoch, endOffset: $0.offset) }
                     }
                     continue
                 }
             }
-            let (found, bounds) = log.fetchState(at: target.wanted.fetchOffset, waiter: isLate ? nil : waiter)
+            let (found, bounds) = log.fetchState(at: offset, waiter: isLate ? nil : waiter)
             set {
                 $0.highWatermark = bounds.highWatermark
                 $0.lastStableOffset = bounds.highWatermark
                 $0.logStartOffset = bounds.logStart
             }
             switch found {
-            case .outOfRange:
-                mustAnswer = true
-                set { $0.error = .offsetOutOfRange }
+            case .outOfRange: tell { $0.error = .offsetOutOfRange }
             case .offline:
-                mustAnswer = true
                 // Deleted, or in doubt.
                 let name = response.topics[target.topic].name
                 let isCurrent = broker.store.partition(name, log.index) === log
-                set { $0.error = isCurrent ? .storageError : .unknownTopicOrPartition }
+                tell { $0.error = isCurrent ? .storageError : .unknownTopicOrPartition }
             case .atEnd: break
             case .ready(let plan):
                 ready.append(Ready(target: target, plan: plan))
@@ -178,27 +154,20 @@ private final class FetchOperation: RunningRequest, Sendable {
         let timer = eventLoop.scheduleTask(deadline: deadline) { [self] in
             if waiter.end() { wake() }
         }
-        let isOver = state.withLock { state -> Bool in
-            state.timer = timer
-            state.waiter = waiter
-            return state.isOver
-        }
+        state.value.parked = (timer, waiter)
         broker.metrics.parkedFetches.increment(by: 1)
-        if isOver { timer.cancel() }
     }
 
-    /// On the event loop, once per parking.
-    private func wake() {
-        let ended = state.withLock { state -> State in
-            defer {
-                state.timer = nil
-                state.waiter = nil
-            }
-            return state
-        }
-        guard !ended.isOver else { return }
-        ended.timer?.cancel()
+    private func unpark() {
+        state.value.parked?.timer.cancel()
+        state.value.parked = nil
         broker.metrics.parkedFetches.decrement(by: 1)
+    }
+
+    /// Once per parking.
+    private func wake() {
+        guard !state.value.isOver else { return }
+        unpark()
         evaluate()
     }
 
@@ -206,7 +175,7 @@ private final class FetchOperation: RunningRequest, Sendable {
         guard !ready.isEmpty else { return responder.send(response) }
         let planned = max(1, min(maxBytes, available))
         let go: @Sendable () -> Void = { [self] in
-            broker.readFiles(responder) { self.readFiles(ready, planned: planned, response) }
+            broker.run(on: broker.environment.readers, responder) { self.readFiles(ready, planned: planned, response) }
         }
         if broker.fetchBudget.take(planned, grant: go) { go() }
     }

@@ -13,12 +13,6 @@ import Synchronization
 ///
 /// Thread-safe.
 public final class LogServer: Sendable {
-    private struct State {
-        var channels: [any Channel] = []
-        var tasks: [RepeatedTask] = []
-        var isStopped = false
-    }
-
     /// The port that clients connect to.
     public let port: Int
     /// The port of health and metrics, if asked for.
@@ -26,27 +20,9 @@ public final class LogServer: Sendable {
 
     let broker: Broker
     private let group: MultiThreadedEventLoopGroup
-    private let pools: [NIOThreadPool]
     private let failure: AsyncStream<String>
-    private let state: Mutex<State>
-
-    private init(
-        port: Int,
-        metricsPort: Int?,
-        broker: Broker,
-        group: MultiThreadedEventLoopGroup,
-        pools: [NIOThreadPool],
-        failure: AsyncStream<String>,
-        state: consuming State
-    ) {
-        self.port = port
-        self.metricsPort = metricsPort
-        self.broker = broker
-        self.group = group
-        self.pools = pools
-        self.failure = failure
-        self.state = Mutex(state)
-    }
+    /// What ``stop()`` ends; nil from then on.
+    private let running: Mutex<(channels: [any Channel], tasks: [RepeatedTask])?>
 
     /// Starts a server and returns when it accepts connections.
     ///
@@ -62,16 +38,11 @@ public final class LogServer: Sendable {
         files: any FileLayer
     ) async throws -> LogServer {
         let (failure, failureSource) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingOldest(1))
-        let flushers = NIOThreadPool(numberOfThreads: 6)
-        let readers = NIOThreadPool(numberOfThreads: 4)
-        let administration = NIOThreadPool(numberOfThreads: 1)
-        let pools = [flushers, readers, administration]
-        for pool in pools { pool.start() }
         let environment = StorageEnvironment(
             files: files,
-            flushers: flushers,
-            readers: readers,
-            administration: administration,
+            flushers: NIOThreadPool(numberOfThreads: 6),
+            readers: NIOThreadPool(numberOfThreads: 4),
+            administration: NIOThreadPool(numberOfThreads: 1),
             metrics: LogMetrics(),
             logger: logger,
             now: { Int64(Date().timeIntervalSince1970 * 1000) },
@@ -81,35 +52,33 @@ public final class LogServer: Sendable {
                 failureSource.finish()
             }
         )
+        for pool in environment.pools { pool.start() }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(2, min(4, System.coreCount)))
         do {
-            return try await start(
-                configuration,
-                environment: environment,
-                group: group,
-                pools: pools,
-                failure: failure
-            )
+            return try await LogServer(configuration, environment: environment, group: group, failure: failure)
         } catch {
-            for pool in pools { try? await pool.shutdownGracefully() }
+            for pool in environment.pools { try? await pool.shutdownGracefully() }
             try? await group.shutdownGracefully()
             throw EventLogError(error)
         }
     }
 
-    private static func start(
+    private init(
         _ configuration: EventLogConfiguration,
         environment: StorageEnvironment,
         group: MultiThreadedEventLoopGroup,
-        pools: [NIOThreadPool],
         failure: AsyncStream<String>
-    ) async throws -> LogServer {
+    ) async throws {
         // Liveness answers from the first moment; readiness only after recovery.
-        let probe = try await binding(configuration.metricsHost ?? "", configuration.metricsPort) {
+        let probe = try await Self.binding(configuration.metricsHost ?? "", configuration.metricsPort) {
             try await HTTPProbe.bind(configuration, group: group)
         }
         let began = ContinuousClock.now
-        let store = try await openStore(configuration, environment: environment)
+        let store = try await Self.patiently {
+            try await environment.administration.runIfActive { try LogStore(configuration, environment: environment) }
+        } whenTaken: {
+            ($0 as? StorageError)?.kind == .locked
+        }
         environment.logger.info(
             "Recovered",
             metadata: [
@@ -118,69 +87,30 @@ public final class LogServer: Sendable {
                 "duration": "\(ContinuousClock.now - began)",
             ]
         )
-        let start = ContinuousClock.now
-        var limits = GroupMachine.Limits()
-        limits.maxMembers = configuration.maxGroupMembers
-        limits.initialRebalanceDelayMs = configuration.initialRebalanceDelayMs
-        limits.minSessionTimeoutMs = configuration.minSessionTimeoutMs
         let groups = GroupCoordinator(
             offsets: store.offsets,
-            options: .init(
-                limits: limits,
-                maxGroups: configuration.maxGroups,
-                offsetRetentionMs: configuration.offsetRetentionMs
-            ),
-            now: {
-                let elapsed = (ContinuousClock.now - start).components
-                return elapsed.seconds * 1000 + elapsed.attoseconds / 1_000_000_000_000_000
-            },
+            configuration: configuration,
+            now: { Int64((ContinuousClock.now - began) / .milliseconds(1)) },
             wallTime: environment.now,
             newId: { UUID().uuidString.lowercased() }
         )
         let broker = Broker(configuration: configuration, store: store, groups: groups, environment: environment)
-        let listener = try await binding(configuration.host, configuration.port) {
-            try await listen(configuration, broker: broker, group: group)
+        let listener = try await Self.binding(configuration.host, configuration.port) {
+            try await Self.listen(configuration, broker: broker, group: group)
         }
-        let port = listener.localAddress?.port ?? configuration.port
+        port = listener.localAddress?.port ?? configuration.port
+        metricsPort = probe?.port
         let isWildcard = ["0.0.0.0", "::", ""].contains(configuration.host)
-        broker.advertise(
-            host: configuration.advertisedHost ?? (isWildcard ? "127.0.0.1" : configuration.host),
-            port: configuration.advertisedPort ?? port
+        broker.address = (
+            configuration.advertisedHost ?? (isWildcard ? "127.0.0.1" : configuration.host),
+            configuration.advertisedPort ?? port
         )
         probe?.ready(broker)
-        let tasks = repeatTasks(configuration, broker: broker, on: group.next())
-        return LogServer(
-            port: port,
-            metricsPort: probe?.port,
-            broker: broker,
-            group: group,
-            pools: pools,
-            failure: failure,
-            state: State(channels: [listener] + (probe.map { [$0.channel] } ?? []), tasks: tasks)
-        )
-    }
-
-    private static func openStore(
-        _ configuration: EventLogConfiguration,
-        environment: StorageEnvironment
-    ) async throws -> LogStore {
-        let options = LogStore.Options(
-            directory: configuration.dataDirectory,
-            settingDefaults: TopicSettings.defaults(
-                retentionMs: configuration.retentionMs,
-                retentionBytes: configuration.retentionBytes,
-                segmentBytes: configuration.segmentBytes,
-                maxMessageBytes: configuration.maxMessageBytes
-            ),
-            maxPartitions: configuration.maxPartitions
-        )
-        return try await patiently {
-            try await environment.administration.runIfActive {
-                try LogStore(options: options, environment: environment)
-            }
-        } whenTaken: {
-            ($0 as? StorageError)?.kind == .locked
-        }
+        self.broker = broker
+        self.group = group
+        self.failure = failure
+        let tasks = Self.repeatTasks(configuration, broker: broker, on: group.next())
+        running = Mutex((channels: [listener] + (probe.map { [$0.channel] } ?? []), tasks: tasks))
     }
 
     /// Tries for two seconds: a process that was killed may hold its lock and its port for a moment longer.
@@ -268,23 +198,23 @@ public final class LogServer: Sendable {
     ///
     /// - Throws: ``EventLogError`` when something could not be closed; the next start then recovers as after a crash.
     public func stop() async throws {
-        let (channels, tasks) = state.withLock { state -> ([any Channel], [RepeatedTask]) in
-            defer { state.isStopped = true }
-            return state.isStopped ? ([], []) : (state.channels, state.tasks)
+        let running = running.withLock { running in
+            defer { running = nil }
+            return running
         }
-        guard !channels.isEmpty else { return }
+        guard let running else { return }
         broker.stop()
-        for task in tasks { task.cancel() }
-        for channel in channels { try? await channel.close() }
+        for task in running.tasks { task.cancel() }
+        for channel in running.channels { try? await channel.close() }
         var problem: (any Error)?
         // Closing the event loops closes every connection, so nothing can be appended any more.
         do { try await group.shutdownGracefully() } catch { problem = error }
         do {
-            try await pools[2].runIfActive { [broker] in try broker.store.close() }
+            try await broker.environment.administration.runIfActive { [broker] in try broker.store.close() }
         } catch {
             problem = error
         }
-        for pool in pools {
+        for pool in broker.environment.pools {
             do { try await pool.shutdownGracefully() } catch { problem = problem ?? error }
         }
         if let problem { throw EventLogError(problem) }

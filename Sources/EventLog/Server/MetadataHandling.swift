@@ -2,35 +2,30 @@ import Logging
 import NIOCore
 
 extension Broker {
-    func metadata(_ request: MetadataRequest, _ responder: Responder) {
+    func metadata(_ request: MetadataRequest, _ responder: Responder<MetadataResponse>) {
         guard let wanted = request.topics, !wanted.isEmpty || responder.context.version > 0 else {
             return responder.send(metadataResponse(store.topics.map { describe($0) }))
         }
-        let mayCreate = configuration.autoCreateTopics && request.allowAutoTopicCreation
         let missing = wanted.compactMap(\.name).filter {
             store.topic($0) == nil && LogStore.problem(withName: $0) == nil
         }
-        guard mayCreate, !missing.isEmpty else {
+        guard configuration.autoCreateTopics, request.allowAutoTopicCreation, !missing.isEmpty else {
             return responder.send(metadataResponse(wanted.map { lookUp($0) }))
         }
-        administrate(responder) { [self] in
-            for name in missing where store.topic(name) == nil {
-                guard !store.exceedsLimit(adding: Int(configuration.defaultPartitions)) else { continue }
-                do throws(StorageError) {
-                    _ = try store.createTopic(
-                        name,
-                        partitionCount: configuration.defaultPartitions,
-                        overrides: [:]
-                    )
-                    logger.info("Created a topic on demand", metadata: ["topic": "\(name)"])
-                } catch {
-                    logger.error(
-                        "Could not create a topic",
-                        metadata: ["topic": "\(name)", "error": "\(error)"]
-                    )
-                }
-            }
+        run(on: environment.administration, responder) { [self] in
+            for name in missing { createOnDemand(name) }
             responder.send(metadataResponse(wanted.map { lookUp($0) }))
+        }
+    }
+
+    private func createOnDemand(_ name: String) {
+        let count = configuration.defaultPartitions
+        guard store.topic(name) == nil, !store.exceedsLimit(adding: Int(count)) else { return }
+        do throws(StorageError) {
+            _ = try store.createTopic(name, partitionCount: count, overrides: [:])
+            logger.info("Created a topic on demand", metadata: ["topic": "\(name)"])
+        } catch {
+            logger.error("Could not create a topic", metadata: ["topic": "\(name)", "error": "\(error)"])
         }
     }
 
@@ -71,58 +66,47 @@ extension Broker {
         )
     }
 
-    func describeCluster(_ request: DescribeClusterRequest, _ responder: Responder) {
+    func describeCluster(_ request: DescribeClusterRequest, _ context: RequestContext) -> DescribeClusterResponse {
         guard request.endpointType == DescribeClusterRequest.brokers else {
             let message = "Only brokers can be described here."
-            return responder.send(
-                DescribeClusterResponse(
-                    error: .unsupportedEndpointType,
-                    errorMessage: message,
-                    endpointType: request.endpointType
-                )
-            )
+            return .init(error: .unsupportedEndpointType, errorMessage: message, endpointType: request.endpointType)
         }
-        responder.send(
-            DescribeClusterResponse(
-                clusterId: store.clusterId,
-                controllerId: LogStore.nodeId,
-                brokers: [.init(nodeId: LogStore.nodeId, host: address.host, port: Int32(clamping: address.port))]
-            )
+        return DescribeClusterResponse(
+            clusterId: store.clusterId,
+            controllerId: LogStore.nodeId,
+            brokers: [.init(nodeId: LogStore.nodeId, host: address.host, port: Int32(clamping: address.port))]
         )
     }
 
-    func findCoordinator(_ request: FindCoordinatorRequest, _ responder: Responder) {
+    func findCoordinator(_ request: FindCoordinatorRequest, _ context: RequestContext) -> FindCoordinatorResponse {
         func coordinator(_ key: String) -> FindCoordinatorResponse.Coordinator {
             guard request.keyType == FindCoordinatorRequest.groupKeyType else {
                 return .init(key: key, error: .invalidRequest, errorMessage: "Only groups have a coordinator here.")
             }
             return .init(key: key, nodeId: LogStore.nodeId, host: address.host, port: Int32(clamping: address.port))
         }
-        responder.send(
-            FindCoordinatorResponse(only: coordinator(request.key), coordinators: request.keys.map(coordinator))
-        )
+        return .init(only: coordinator(request.key), coordinators: request.keys.map(coordinator))
     }
 
     // MARK: Looking up offsets
 
-    func listOffsets(_ request: ListOffsetsRequest, _ responder: Responder) {
-        let readsFiles = request.topics.contains { topic in
-            topic.partitions.contains {
-                $0.timestamp != ListOffsetsRequest.latest && $0.timestamp != ListOffsetsRequest.earliest
-            }
+    func listOffsets(_ request: ListOffsetsRequest, _ responder: Responder<ListOffsetsResponse>) {
+        let answer: @Sendable () -> Void = { [self] in
+            let version = responder.context.version
+            let topics = request.topics.map { topic in topic.map { offsetAnswer(topic.name, $0, version: version) } }
+            responder.send(.init(topics: topics))
         }
-        guard readsFiles else {
-            return responder.send(listOffsetsResponse(request, version: responder.context.version))
-        }
-        readFiles(responder) { [self] in
-            responder.send(listOffsetsResponse(request, version: responder.context.version))
-        }
+        let ends = [ListOffsetsRequest.latest, ListOffsetsRequest.earliest]
+        let readsFiles = request.topics.contains { $0.partitions.contains { !ends.contains($0.timestamp) } }
+        if readsFiles { run(on: environment.readers, responder, answer) } else { answer() }
     }
 
-    private func listOffsetsResponse(_ request: ListOffsetsRequest, version: Int16) -> ListOffsetsResponse {
-        ListOffsetsResponse(
-            topics: request.topics.map { topic in topic.map { offsetAnswer(topic.name, $0, version: version) } }
-        )
+    /// The partition, for a client whose idea of the leader epoch is right.
+    private func log(_ topic: String, _ index: Int32, epoch: Int32) throws(Refusal) -> PartitionLog {
+        guard let log = store.partition(topic, index) else { throw Refusal(.unknownTopicOrPartition) }
+        let error = checkEpoch(epoch)
+        guard error == .none else { throw Refusal(error) }
+        return log
     }
 
     private func offsetAnswer(
@@ -131,13 +115,8 @@ extension Broker {
         version: Int16
     ) -> ListOffsetsResponse.Partition {
         var answer = ListOffsetsResponse.Partition(index: partition.index)
-        guard let log = store.partition(topic, partition.index) else {
-            answer.error = .unknownTopicOrPartition
-            return answer
-        }
-        answer.error = checkEpoch(partition.currentLeaderEpoch)
-        guard answer.error == .none else { return answer }
-        do throws(StorageError) {
+        do {
+            let log = try log(topic, partition.index, epoch: partition.currentLeaderEpoch)
             let found: RecordWalk.Record? =
                 switch partition.timestamp {
                 case ListOffsetsRequest.latest: .init(offset: log.bounds.highWatermark, timestamp: -1)
@@ -146,6 +125,8 @@ extension Broker {
                 default: try log.lookUp(timestamp: partition.timestamp)
                 }
             if let found { (answer.offset, answer.timestamp) = (found.offset, found.timestamp) }
+        } catch let refusal as Refusal {
+            answer.error = refusal.code
         } catch {
             logger.error("A lookup by time failed", metadata: ["error": "\(error)"])
             answer.error = .storageError
@@ -155,22 +136,23 @@ extension Broker {
         return answer
     }
 
-    func offsetForLeaderEpoch(_ request: OffsetForLeaderEpochRequest, _ responder: Responder) {
-        typealias Answer = OffsetForLeaderEpochResponse.Partition
-        func end(_ topic: String, _ wanted: OffsetForLeaderEpochRequest.Partition) -> Answer {
-            var answer = Answer(index: wanted.index)
-            guard let log = store.partition(topic, wanted.index) else {
-                answer.error = .unknownTopicOrPartition
+    func offsetForLeaderEpoch(
+        _ request: OffsetForLeaderEpochRequest,
+        _ context: RequestContext
+    ) -> OffsetForLeaderEpochResponse {
+        let topics = request.topics.map { topic in
+            topic.map { wanted in
+                var answer = OffsetForLeaderEpochResponse.Partition(index: wanted.index)
+                do throws(Refusal) {
+                    let log = try log(topic.name, wanted.index, epoch: wanted.currentLeaderEpoch)
+                    guard let end = log.end(ofEpoch: wanted.leaderEpoch) else { return answer }
+                    (answer.leaderEpoch, answer.endOffset) = (end.epoch, end.offset)
+                } catch {
+                    answer.error = error.code
+                }
                 return answer
             }
-            answer.error = checkEpoch(wanted.currentLeaderEpoch)
-            if answer.error == .none, let end = log.end(ofEpoch: wanted.leaderEpoch) {
-                answer.leaderEpoch = end.epoch
-                answer.endOffset = end.offset
-            }
-            return answer
         }
-        let topics = request.topics.map { topic in topic.map { end(topic.name, $0) } }
-        responder.send(OffsetForLeaderEpochResponse(topics: topics))
+        return OffsetForLeaderEpochResponse(topics: topics)
     }
 }

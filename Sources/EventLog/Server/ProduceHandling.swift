@@ -23,7 +23,7 @@ extension Broker {
 
         /// Notes an outcome; the last call answers the request.
         func note(
-            _ responder: Responder,
+            _ responder: Responder<ProduceResponse>,
             acks: Int16,
             close: Bool = false,
             _ change: (inout ProduceResponse) -> Void = { _ in }
@@ -43,7 +43,7 @@ extension Broker {
         }
     }
 
-    func produce(_ request: ProduceRequest, _ responder: Responder) {
+    func produce(_ request: ProduceRequest, _ responder: Responder<ProduceResponse>) {
         let collector = Collector(request)
         let acks = request.acks
         for (place, topic) in request.topics.enumerated() {
@@ -94,18 +94,16 @@ extension Broker {
         return (log, records)
     }
 
-    func initProducerId(_ request: InitProducerIdRequest, _ responder: Responder) {
-        guard request.transactionalId == nil else {
-            return responder.send(InitProducerIdResponse(error: .invalidRequest))
-        }
+    func initProducerId(_ request: InitProducerIdRequest, _ responder: Responder<InitProducerIdResponse>) {
+        guard request.transactionalId == nil else { return responder.send(.init(error: .invalidRequest)) }
         // A producer that comes with an id (KIP-360) gets a new one too: ids cost nothing and never repeat.
-        if let id = store.takeProducerId() { return responder.send(InitProducerIdResponse(producerId: id)) }
-        administrate(responder) { [self] in
+        if let id = store.takeProducerId() { return responder.send(.init(producerId: id)) }
+        run(on: environment.administration, responder) { [self] in
             do throws(StorageError) {
-                responder.send(InitProducerIdResponse(producerId: try store.reserveProducerId()))
+                responder.send(.init(producerId: try store.reserveProducerId()))
             } catch {
                 logger.error("Could not reserve producer ids", metadata: ["error": "\(error)"])
-                responder.send(InitProducerIdResponse(error: .coordinatorNotAvailable))
+                responder.send(.init(error: .coordinatorNotAvailable))
             }
         }
     }

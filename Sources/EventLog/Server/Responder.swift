@@ -3,26 +3,32 @@ import NIOCore
 /// What a request's header and connection tell.
 struct RequestContext: Sendable {
     let row: ApiVersionRow
+    /// The request's, or 0 where it is not in the table: what ApiVersions answers then (KIP-511).
     let version: Int16
+    let isKnownVersion: Bool
     let correlationId: Int32
     let clientId: String
     let host: String
+    let eventLoop: any EventLoop
 }
 
+/// What the connection is to do for a request.
+enum Answer: Sendable {
+    /// Buffers to write, and what to do when they are written or given up.
+    case frame([ByteBuffer], onWritten: (@Sendable () -> Void)?)
+    /// Nothing is to be written (a producer that wants no acknowledgement).
+    case nothing
+    case close
+}
+
+typealias Deliver = @Sendable (Answer) -> Void
+
 /// The one answer to one request. Called once, on any thread.
-struct Responder: Sendable {
-    enum Answer: Sendable {
-        /// Buffers to write, and what to do when they are written or given up.
-        case frame([ByteBuffer], onWritten: (@Sendable () -> Void)?)
-        /// Nothing is to be written (a producer that wants no acknowledgement).
-        case nothing
-        case close
-    }
-
+struct Responder<Response: WireStruct>: Sendable {
     let context: RequestContext
-    let deliver: @Sendable (Answer) -> Void
+    let deliver: Deliver
 
-    func send(_ message: some WireStruct, onWritten: (@Sendable () -> Void)? = nil) {
+    func send(_ message: Response, onWritten: (@Sendable () -> Void)? = nil) {
         deliver(.frame(frame(message), onWritten: onWritten))
     }
 
@@ -31,7 +37,7 @@ struct Responder: Sendable {
     func close() { deliver(.close) }
 
     /// A response with header and length.
-    private func frame(_ message: some WireStruct) -> [ByteBuffer] {
+    private func frame(_ message: Response) -> [ByteBuffer] {
         let (row, version) = (context.row, context.version)
         var header = WireWriter(version: version, isFlexible: row.responseHeaderIsFlexible(version))
         // The length, which is known at the end.

@@ -4,22 +4,19 @@ import NIOCore
 extension Broker {
     // MARK: Creating topics
 
-    func createTopics(_ request: CreateTopicsRequest, _ responder: Responder) {
-        administrate(responder) { [self] in
-            var counts: [String: Int] = [:]
-            for topic in request.topics { counts[topic.name, default: 0] += 1 }
-            let topics = request.topics.map { topic in
-                do throws(Refusal) {
-                    guard counts[topic.name] == 1 else {
-                        throw Refusal(.invalidRequest, "The topic is named more than once.")
-                    }
-                    return try create(topic, validateOnly: request.validateOnly)
-                } catch {
-                    return CreateTopicsResponse.Topic(name: topic.name, error: error.code, errorMessage: error.reason)
+    func createTopics(_ request: CreateTopicsRequest) -> CreateTopicsResponse {
+        let counts = Dictionary(request.topics.map { ($0.name, 1) }, uniquingKeysWith: +)
+        let topics = request.topics.map { topic in
+            do throws(Refusal) {
+                guard counts[topic.name] == 1 else {
+                    throw Refusal(.invalidRequest, "The topic is named more than once.")
                 }
+                return try create(topic, validateOnly: request.validateOnly)
+            } catch {
+                return CreateTopicsResponse.Topic(name: topic.name, error: error.code, errorMessage: error.reason)
             }
-            responder.send(CreateTopicsResponse(topics: topics))
         }
+        return CreateTopicsResponse(topics: topics)
     }
 
     private func create(
@@ -122,18 +119,16 @@ extension Broker {
 
     // MARK: Changing and deleting topics
 
-    func createPartitions(_ request: CreatePartitionsRequest, _ responder: Responder) {
-        administrate(responder) { [self] in
-            let topics = request.topics.map { topic -> CreatePartitionsResponse.Topic in
-                do throws(Refusal) {
-                    try grow(topic, validateOnly: request.validateOnly)
-                    return .init(name: topic.name)
-                } catch {
-                    return .init(name: topic.name, error: error.code, errorMessage: error.reason)
-                }
+    func createPartitions(_ request: CreatePartitionsRequest) -> CreatePartitionsResponse {
+        let topics = request.topics.map { topic -> CreatePartitionsResponse.Topic in
+            do throws(Refusal) {
+                try grow(topic, validateOnly: request.validateOnly)
+                return .init(name: topic.name)
+            } catch {
+                return .init(name: topic.name, error: error.code, errorMessage: error.reason)
             }
-            responder.send(CreatePartitionsResponse(topics: topics))
         }
+        return CreatePartitionsResponse(topics: topics)
     }
 
     private func grow(_ topic: CreatePartitionsRequest.Topic, validateOnly: Bool) throws(Refusal) {
@@ -159,43 +154,39 @@ extension Broker {
         }
     }
 
-    func deleteTopics(_ request: DeleteTopicsRequest, _ responder: Responder) {
-        administrate(responder) { [self] in
-            let wanted = request.topics + request.names.map { .init(name: $0) }
-            let topics = wanted.map { wanted -> DeleteTopicsResponse.Topic in
-                var answer = DeleteTopicsResponse.Topic(name: wanted.name, id: wanted.id)
+    func deleteTopics(_ request: DeleteTopicsRequest) -> DeleteTopicsResponse {
+        let wanted = request.topics + request.names.map { .init(name: $0) }
+        let topics = wanted.map { wanted -> DeleteTopicsResponse.Topic in
+            var answer = DeleteTopicsResponse.Topic(name: wanted.name, id: wanted.id)
+            do throws(Refusal) {
+                guard let topic = wanted.name.map({ store.topic($0) }) ?? store.topic(id: wanted.id) else {
+                    let code: ErrorCode = wanted.name == nil ? .unknownTopicId : .unknownTopicOrPartition
+                    throw Refusal(code, "This server does not host this topic.")
+                }
+                (answer.name, answer.id) = (topic.name, topic.id)
+                try stored("delete a topic") { () throws(StorageError) in try store.deleteTopic(topic.name) }
+                logger.info("Deleted a topic", metadata: ["topic": "\(topic.name)"])
+            } catch {
+                (answer.error, answer.errorMessage) = (error.code, error.reason)
+            }
+            return answer
+        }
+        return DeleteTopicsResponse(topics: topics)
+    }
+
+    func deleteRecords(_ request: DeleteRecordsRequest) -> DeleteRecordsResponse {
+        let topics = request.topics.map { topic in
+            topic.map { wanted in
+                var answer = DeleteRecordsResponse.Partition(index: wanted.index)
                 do throws(Refusal) {
-                    guard let topic = wanted.name.map({ store.topic($0) }) ?? store.topic(id: wanted.id) else {
-                        let code: ErrorCode = wanted.name == nil ? .unknownTopicId : .unknownTopicOrPartition
-                        throw Refusal(code, "This server does not host this topic.")
-                    }
-                    (answer.name, answer.id) = (topic.name, topic.id)
-                    try stored("delete a topic") { () throws(StorageError) in try store.deleteTopic(topic.name) }
-                    logger.info("Deleted a topic", metadata: ["topic": "\(topic.name)"])
+                    answer.lowWatermark = try deleteRecords(topic.name, wanted)
                 } catch {
-                    (answer.error, answer.errorMessage) = (error.code, error.reason)
+                    answer.error = error.code
                 }
                 return answer
             }
-            responder.send(DeleteTopicsResponse(topics: topics))
         }
-    }
-
-    func deleteRecords(_ request: DeleteRecordsRequest, _ responder: Responder) {
-        administrate(responder) { [self] in
-            let topics = request.topics.map { topic in
-                topic.map { wanted in
-                    var answer = DeleteRecordsResponse.Partition(index: wanted.index)
-                    do throws(Refusal) {
-                        answer.lowWatermark = try deleteRecords(topic.name, wanted)
-                    } catch {
-                        answer.error = error.code
-                    }
-                    return answer
-                }
-            }
-            responder.send(DeleteRecordsResponse(topics: topics))
-        }
+        return DeleteRecordsResponse(topics: topics)
     }
 
     /// Answers where the log begins now.
@@ -212,7 +203,7 @@ extension Broker {
 
     // MARK: Settings
 
-    func describeConfigs(_ request: DescribeConfigsRequest, _ responder: Responder) {
+    func describeConfigs(_ request: DescribeConfigsRequest, _ context: RequestContext) -> DescribeConfigsResponse {
         let results = request.resources.map { resource -> DescribeConfigsResponse.Result in
             var result = DescribeConfigsResponse.Result(type: resource.type, name: resource.name)
             do throws(Refusal) {
@@ -223,7 +214,7 @@ extension Broker {
             }
             return result
         }
-        responder.send(DescribeConfigsResponse(results: results))
+        return DescribeConfigsResponse(results: results)
     }
 
     private func configs(

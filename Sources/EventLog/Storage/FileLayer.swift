@@ -69,13 +69,23 @@ struct StorageError: Error, CustomStringConvertible {
 extension FileLayer {
     /// Replaces a small file as a whole: written aside, synchronised, renamed over.
     func replace(_ name: String, in directory: String, with contents: ByteBuffer) throws(StorageError) {
+        _ = try renameOver(name, in: directory, with: contents)
+        try synchronizeDirectory(directory)
+    }
+
+    /// The same, but for the last step: after a power cut the name may still stand for the old file.
+    func renameOver(
+        _ name: String,
+        in directory: String,
+        with contents: ByteBuffer
+    ) throws(StorageError) -> any LogFile {
         let temporary = "\(directory)/\(name).tmp"
         let file = try open(temporary, create: true)
         try file.truncate(to: 0)
         try file.write([contents], at: 0)
         try file.synchronize()
         try rename(temporary, to: "\(directory)/\(name)")
-        try synchronizeDirectory(directory)
+        return file
     }
 
     /// A small file as a whole, or nil when it is missing.

@@ -27,10 +27,9 @@ final class FramedLog: Sendable {
         var size: Int
         var pending: [Pending] = []
         var pendingBytes = 0
-        var isFlushing = false
+        var job = FlushJob()
         /// The error that ended the file for good.
         var failure: StorageError?
-        var onIdle: [@Sendable () -> Void] = []
     }
 
     static let frameHeader = 8
@@ -81,29 +80,24 @@ final class FramedLog: Sendable {
     ) throws(StorageError) -> Int {
         var position = 0
         var buffer = ByteBuffer()
+        func load(_ count: Int) throws(StorageError) {
+            guard buffer.readableBytes < count else { return }
+            buffer = try file.read(at: position, count: min(max(1 << 20, count), size - position))
+        }
         while true {
-            let wanted = buffer.getInteger(at: buffer.readerIndex, as: UInt32.self).map { Int($0) } ?? 0
-            if wanted > maxPayload { return position }
-            if buffer.readableBytes < frameHeader + wanted || wanted == 0 {
-                let count = min(max(1 << 20, frameHeader + wanted), size - position)
-                buffer = try file.read(at: position, count: max(0, count))
-            }
-            guard let length = buffer.readInteger(as: UInt32.self), let crc = buffer.readInteger(as: UInt32.self),
-                length >= 1, length <= maxPayload
+            try load(frameHeader)
+            var header = buffer
+            guard let (length, crc) = header.readMultipleIntegers(as: (UInt32, UInt32).self), length >= 1,
+                length <= maxPayload
             else { return position }
-            if buffer.readableBytes < Int(length) {
-                // The entry is longer than what was read with it; its length is known now.
-                buffer = try file.read(
-                    at: position + frameHeader,
-                    count: min(Int(length), size - position - frameHeader)
-                )
-            }
-            guard var payload = buffer.readSlice(length: Int(length)),
+            let frameSize = frameHeader + Int(length)
+            try load(frameSize)
+            guard var payload = buffer.readSlice(length: frameSize)?.getSlice(at: frameHeader, length: Int(length)),
                 Checksum.crc32c(payload, from: 0, count: payload.readableBytes) == crc,
                 payload.readInteger(as: UInt8.self) == version
             else { return position }
             try body(payload)
-            position += frameHeader + Int(length)
+            position += frameSize
         }
     }
 
@@ -123,27 +117,17 @@ final class FramedLog: Sendable {
     func append(_ payloads: [ByteBuffer], completion: @escaping Completion) {
         var frames = ByteBuffer()
         for payload in payloads { Self.frame(payload, into: &frames) }
-        enum Step {
-            case refuse(StorageError)
-            case schedule
-            case wait
-        }
-        let step = state.withLock { state -> Step in
-            if let failure = state.failure { return .refuse(failure) }
+        let (refusal, mustSchedule) = state.withLock { state -> (StorageError?, Bool) in
+            if let failure = state.failure { return (failure, false) }
             guard state.pendingBytes + frames.readableBytes <= Self.maxPendingBytes else {
-                return .refuse(StorageError(.other, "append", name, "too much is waiting"))
+                return (StorageError(.other, "append", name, "too much is waiting"), false)
             }
             state.pendingBytes += frames.readableBytes
             state.pending.append(Pending(frames: frames, completion: completion))
-            if state.isFlushing { return .wait }
-            state.isFlushing = true
-            return .schedule
+            return (nil, state.job.begin())
         }
-        switch step {
-        case .refuse(let error): completion(error)
-        case .schedule: scheduleFlush()
-        case .wait: break
-        }
+        if let refusal { return completion(refusal) }
+        if mustSchedule { scheduleFlush() }
     }
 
     /// Appends and blocks until the entries are durable. For the administration thread and for start.
@@ -163,30 +147,18 @@ final class FramedLog: Sendable {
     }
 
     private func flush() {
-        enum Step {
-            case work(any LogFile, Int, [Pending])
-            case idle([@Sendable () -> Void])
-        }
-        let step = state.withLock { state -> Step in
+        let round = state.withLock { state -> (any LogFile, Int, [Pending])? in
             if state.pending.isEmpty {
-                state.isFlushing = false
-                let callbacks = state.onIdle
-                state.onIdle = []
-                return .idle(callbacks)
+                state.job.finish()
+                return nil
             }
-            let pending = state.pending
-            state.pending = []
-            state.pendingBytes = 0
-            return .work(state.file, state.size, pending)
+            defer { (state.pending, state.pendingBytes) = ([], 0) }
+            return (state.file, state.size, state.pending)
         }
-        switch step {
-        case .idle(let callbacks):
-            for callback in callbacks { callback() }
-        case .work(let file, let size, let pending):
-            let error = write(pending, to: file, at: size)
-            for item in pending { item.completion(error) }
-            scheduleFlush()
-        }
+        guard let (file, size, pending) = round else { return }
+        let error = write(pending, to: file, at: size)
+        for item in pending { item.completion(error) }
+        scheduleFlush()
     }
 
     private func write(_ pending: [Pending], to file: any LogFile, at size: Int) -> StorageError? {
@@ -218,10 +190,8 @@ final class FramedLog: Sendable {
     /// Writes the file anew with `live` only, when it is large and mostly garbage. `live` is called when no append is
     /// on its way, and appends wait until it is done. Call from a thread that may block.
     func compactIfWorthwhile(live: () -> [ByteBuffer]) throws(StorageError) {
-        let mayCompact = state.withLock { state -> Bool in
-            guard state.failure == nil, !state.isFlushing, state.size > Self.compactionFloor else { return false }
-            state.isFlushing = true
-            return true
+        let mayCompact = state.withLock { state in
+            state.failure == nil && state.size > Self.compactionFloor && state.job.begin()
         }
         guard mayCompact else { return }
         defer { scheduleFlush() }
@@ -229,12 +199,7 @@ final class FramedLog: Sendable {
         for payload in live() { Self.frame(payload, into: &frames) }
         guard frames.readableBytes * 2 < size else { return }
         let files = environment.files
-        let temporary = "\(directory)/\(name).tmp"
-        let file = try files.open(temporary, create: true)
-        try file.truncate(to: 0)
-        try file.write([frames], at: 0)
-        try file.synchronize()
-        try files.rename(temporary, to: "\(directory)/\(name)")
+        let file = try files.renameOver(name, in: directory, with: frames)
         state.withLock { state in
             state.file = file
             state.size = frames.readableBytes
@@ -249,15 +214,6 @@ final class FramedLog: Sendable {
         }
     }
 
-    /// Calls back when nothing is on its way to the disk.
-    func whenIdle(_ callback: @escaping @Sendable () -> Void) {
-        let isIdle = state.withLock { state -> Bool in
-            if state.isFlushing {
-                state.onIdle.append(callback)
-                return false
-            }
-            return true
-        }
-        if isIdle { callback() }
-    }
+    /// Returns when nothing is on its way to the disk. Blocks.
+    func waitUntilIdle() { state.withLock { $0.job.end }.wait() }
 }

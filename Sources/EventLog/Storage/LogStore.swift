@@ -1,4 +1,3 @@
-import Foundation
 import Logging
 import NIOCore
 import NIOPosix
@@ -17,32 +16,11 @@ struct Topic: Sendable {
 ///
 /// Lookups may come from any thread. Whatever creates, deletes or trims runs on the administration thread, one at a time.
 final class LogStore: Sendable {
-    struct Options: Sendable {
-        var directory: String
-        var settingDefaults: [String: String]
-        /// Partitions of all topics together; each costs a file descriptor and some memory.
-        var maxPartitions: Int
-    }
-
-    /// What opening found, for the log and the metrics.
-    struct Summary: Sendable {
-        var stoppedCleanly = false
-        var partitions = 0
-        var bytesScanned = 0
-        var bytesCut = 0
-    }
-
     private struct State {
         var meta: MetaState
         var topics: [String: Topic] = [:]
         /// The next producer id of the reserved block.
         var nextProducerId: Int64
-    }
-
-    private struct ClusterFile: Codable {
-        var clusterId: String
-        var nodeId: Int32
-        var format: Int
     }
 
     /// The one node's id.
@@ -53,9 +31,10 @@ final class LogStore: Sendable {
 
     let clusterId: String
     let leaderEpoch: Int32
-    let summary: Summary
+    let summary: DataDirectory.Summary
     let offsets: OffsetStore
-    private let options: Options
+    private let directory: DataDirectory
+    private let maxPartitions: Int
     private let environment: StorageEnvironment
     private let log: FramedLog
     private let lock: any FileLock
@@ -63,177 +42,39 @@ final class LogStore: Sendable {
 
     /// Takes the directory's lock, repairs what a crash left, finishes half-done deletions and opens every partition.
     /// Blocks; memory stays bounded by the number of partitions, not by their size.
-    init(options: Options, environment: StorageEnvironment) throws(StorageError) {
-        self.options = options
+    init(_ configuration: EventLogConfiguration, environment: StorageEnvironment) throws(StorageError) {
+        maxPartitions = configuration.maxPartitions
         self.environment = environment
+        directory = DataDirectory(
+            path: configuration.dataDirectory,
+            settingDefaults: TopicSettings.defaults(configuration),
+            environment: environment
+        )
         let files = environment.files
-        let directory = options.directory
-        try files.makeDirectory(directory)
-        lock = try files.lock("\(directory)/lock")
-        let isFirstStart = !files.exists("\(directory)/cluster.json")
-        clusterId = try Self.clusterId(directory: directory, files: files)
-        let replayed = Mutex(MetaState())
-        log = try FramedLog(directory: directory, name: "meta.log", environment: environment) { payload in
-            guard let record = MetaRecord.decode(payload) else { return }
-            replayed.withLock { $0.apply(record) }
+        try files.makeDirectory(directory.path)
+        lock = try files.lock("\(directory.path)/lock")
+        let isFirstStart = !files.exists("\(directory.path)/cluster.json")
+        clusterId = try directory.clusterId()
+        var meta = MetaState()
+        log = try FramedLog(directory: directory.path, name: "meta.log", environment: environment) { payload in
+            if let record = MetaRecord.decode(payload) { meta.apply(record) }
         }
-        var meta = replayed.withLock { $0 }
-        offsets = try OffsetStore(directory: directory, environment: environment)
-        let marker = "\(directory)/clean"
+        offsets = try OffsetStore(directory: directory.path, environment: environment)
+        let marker = "\(directory.path)/clean"
         let stoppedCleanly = files.exists(marker)
         if stoppedCleanly {
             try files.remove(marker)
-            try files.synchronizeDirectory(directory)
+            try files.synchronizeDirectory(directory.path)
         } else if !isFirstStart {
             let record = MetaRecord.leaderEpoch(meta.leaderEpoch + 1)
             try log.appendAndWait([record.encoded()])
             meta.apply(record)
         }
         leaderEpoch = meta.leaderEpoch
-        try Self.finishDeletions(&meta, directory: directory, log: log, offsets: offsets, files: files)
-        var summary = Summary(stoppedCleanly: stoppedCleanly)
-        let topics = try Self.openTopics(
-            meta,
-            options: options,
-            stoppedCleanly: stoppedCleanly,
-            environment: environment,
-            summary: &summary
-        )
+        try directory.finishDeletions(&meta, log: log, offsets: offsets)
+        let (topics, summary) = try directory.open(meta, isTrusted: stoppedCleanly)
         self.summary = summary
-        let nextProducerId = meta.nextProducerId
-        state = Mutex(State(meta: meta, topics: topics, nextProducerId: nextProducerId))
-    }
-
-    // MARK: Opening
-
-    private static func clusterId(directory: String, files: any FileLayer) throws(StorageError) -> String {
-        if let bytes = try files.contents("\(directory)/cluster.json") {
-            if let file = try? JSONDecoder().decode(ClusterFile.self, from: Data(bytes.readableBytesView)),
-                file.format == 1
-            {
-                return file.clusterId
-            }
-            throw StorageError(.corruption, "start", "\(directory)/cluster.json", "unreadable")
-        }
-        let random = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
-        let id = Data(random).base64EncodedString()
-            .replacingOccurrences(of: "+", with: "-").replacingOccurrences(of: "/", with: "_")
-            .replacingOccurrences(of: "=", with: "")
-        let text = "{\"clusterId\":\"\(id)\",\"nodeId\":\(nodeId),\"format\":1}\n"
-        try files.replace("cluster.json", in: directory, with: ByteBuffer(string: text))
-        return id
-    }
-
-    private static func finishDeletions(
-        _ meta: inout MetaState,
-        directory: String,
-        log: FramedLog,
-        offsets: OffsetStore,
-        files: any FileLayer
-    ) throws(StorageError) {
-        let liveNames = Set(meta.topics.values.map(\.name))
-        for topic in meta.doomed.values {
-            // A topic of the same name can only have been created after the old one's directories were renamed.
-            if !liveNames.contains(topic.name) {
-                try renameForDeletion(topic, directory: directory, files: files)
-                try offsets.forget(topic: topic.name)
-            }
-        }
-        for name in try files.entries(of: directory) where name.hasSuffix(".deleted") {
-            try removeTree("\(directory)/\(name)", files: files)
-        }
-        guard !meta.doomed.isEmpty else { return }
-        try files.synchronizeDirectory(directory)
-        let records = meta.doomed.keys.map { MetaRecord.topicPurged($0) }
-        try log.appendAndWait(records.map { $0.encoded() })
-        for record in records { meta.apply(record) }
-    }
-
-    private static func renameForDeletion(
-        _ topic: MetaRecord.Topic,
-        directory: String,
-        files: any FileLayer
-    ) throws(StorageError) {
-        for partition in 0..<topic.partitionCount {
-            let path = "\(directory)/\(topic.name)-\(partition)"
-            guard files.exists(path) else { continue }
-            try files.rename(path, to: "\(path).\(String(topic.id.low, radix: 16)).deleted")
-        }
-        try files.synchronizeDirectory(directory)
-    }
-
-    private static func removeTree(_ path: String, files: any FileLayer) throws(StorageError) {
-        for name in try files.entries(of: path) { try files.remove("\(path)/\(name)") }
-        try files.removeDirectory(path)
-    }
-
-    private static func openTopics(
-        _ meta: MetaState,
-        options: Options,
-        stoppedCleanly: Bool,
-        environment: StorageEnvironment,
-        summary: inout Summary
-    ) throws(StorageError) -> [String: Topic] {
-        let results = Mutex<[TopicPartition: Result<(PartitionLog, RecoveryReport), StorageError>]>([:])
-        let done = DispatchGroup()
-        for topic in meta.topics.values {
-            for index in 0..<topic.partitionCount {
-                done.enter()
-                environment.flushers.submit { _ in
-                    let opened = Result { () throws(StorageError) in
-                        try open(topic, index, meta, isTrusted: stoppedCleanly, options, environment)
-                    }
-                    results.withLock { $0[TopicPartition(topic: topic.name, partition: index)] = opened }
-                    done.leave()
-                }
-            }
-        }
-        done.wait()
-        var topics: [String: Topic] = [:]
-        for topic in meta.topics.values {
-            var partitions: [PartitionLog] = []
-            for index in 0..<topic.partitionCount {
-                let key = TopicPartition(topic: topic.name, partition: index)
-                guard let result = results.withLock({ $0[key] }) else { continue }
-                let (log, report) = try result.get()
-                partitions.append(log)
-                summary.partitions += 1
-                summary.bytesScanned += report.bytesScanned
-                summary.bytesCut += report.bytesCut
-                if report.bytesCut > 0 {
-                    environment.logger.warning(
-                        "Cut an unfinished write off a partition",
-                        metadata: [
-                            "partition": "\(topic.name)-\(index)", "bytes": "\(report.bytesCut)",
-                            "reason": "\(report.reason)", "end": "\(log.bounds.logEnd)",
-                        ]
-                    )
-                }
-            }
-            let settings = TopicSettings(defaults: options.settingDefaults, overrides: topic.overrides)
-            topics[topic.name] = Topic(name: topic.name, id: topic.id, settings: settings, partitions: partitions)
-        }
-        return topics
-    }
-
-    private static func open(
-        _ topic: MetaRecord.Topic,
-        _ index: Int32,
-        _ meta: MetaState,
-        isTrusted: Bool,
-        _ options: Options,
-        _ environment: StorageEnvironment
-    ) throws(StorageError) -> (PartitionLog, RecoveryReport) {
-        try PartitionLog.open(
-            topic: topic.name,
-            index: index,
-            directory: "\(options.directory)/\(topic.name)-\(index)",
-            settings: TopicSettings(defaults: options.settingDefaults, overrides: topic.overrides),
-            leaderEpoch: meta.leaderEpoch,
-            logStart: meta.logStarts[topic.id]?[index] ?? 0,
-            stoppedCleanly: isTrusted,
-            environment: environment
-        )
+        state = Mutex(State(meta: meta, topics: topics, nextProducerId: meta.nextProducerId))
     }
 
     // MARK: Looking up
@@ -247,6 +88,9 @@ final class LogStore: Sendable {
     /// All topics by name.
     var topics: [Topic] { state.withLock { Array($0.topics.values) }.sorted { $0.name < $1.name } }
 
+    /// The defaults that topics' settings fall back to.
+    var settingDefaults: [String: String] { directory.settingDefaults }
+
     var partitionCount: Int { state.withLock { $0.topics.values.reduce(0) { $0 + $1.partitions.count } } }
 
     func partition(_ topic: String, _ index: Int32) -> PartitionLog? {
@@ -257,9 +101,6 @@ final class LogStore: Sendable {
             return partitions[Int(index)]
         }
     }
-
-    /// The defaults that topics' settings fall back to.
-    var settingDefaults: [String: String] { options.settingDefaults }
 
     /// What is wrong with a topic name, or nil. Rules of Apache Kafka.
     static func problem(withName name: String) -> String? {
@@ -315,7 +156,7 @@ final class LogStore: Sendable {
     }
 
     /// Whether so many more partitions would exceed the limit.
-    func exceedsLimit(adding count: Int) -> Bool { partitionCount + count > options.maxPartitions }
+    func exceedsLimit(adding count: Int) -> Bool { partitionCount + count > maxPartitions }
 
     /// Creates a topic; the caller has checked name, counts and settings.
     func createTopic(_ name: String, partitionCount: Int32, overrides: [String: String]) throws(StorageError) -> Topic {
@@ -339,19 +180,14 @@ final class LogStore: Sendable {
             createdAt: environment.now()
         )
         for index in 0..<partitionCount {
-            let path = "\(options.directory)/\(name)-\(index)"
+            let path = directory.partition(name, index)
             if environment.files.exists(path) {
                 environment.logger.warning("Moved a stray directory aside", metadata: ["path": "\(path)"])
                 try environment.files.rename(path, to: "\(path).\(String(record.id.low, radix: 16)).stray")
             }
         }
         try remember(.topicCreated(record))
-        let topic = Topic(
-            name: name,
-            id: record.id,
-            settings: TopicSettings(defaults: options.settingDefaults, overrides: overrides),
-            partitions: try openNew(record, range: 0..<partitionCount)
-        )
+        let topic = directory.topic(record, try openNew(record, range: 0..<partitionCount))
         state.withLock { $0.topics[name] = topic }
         return topic
     }
@@ -369,10 +205,8 @@ final class LogStore: Sendable {
     private func openNew(_ topic: MetaRecord.Topic, range: Range<Int32>) throws(StorageError) -> [PartitionLog] {
         let meta = state.withLock { $0.meta }
         var partitions: [PartitionLog] = []
-        for index in range {
-            partitions.append(try Self.open(topic, index, meta, isTrusted: false, options, environment).0)
-        }
-        try environment.files.synchronizeDirectory(options.directory)
+        for index in range { partitions.append(try directory.open(topic, index, meta, isTrusted: false)) }
+        try environment.files.synchronizeDirectory(directory.path)
         return partitions
     }
 
@@ -388,16 +222,9 @@ final class LogStore: Sendable {
         let live = state.withLock { $0.topics.removeValue(forKey: topic.name) }
         for partition in live?.partitions ?? [] {
             partition.takeOffline()
-            let idle = DispatchSemaphore(value: 0)
-            partition.whenIdle { idle.signal() }
-            idle.wait()
+            partition.waitUntilIdle()
         }
-        let files = environment.files
-        try Self.renameForDeletion(topic, directory: options.directory, files: files)
-        for index in 0..<topic.partitionCount {
-            let path = "\(options.directory)/\(topic.name)-\(index).\(String(topic.id.low, radix: 16)).deleted"
-            if files.exists(path) { try Self.removeTree(path, files: files) }
-        }
+        for path in try directory.renameForDeletion(topic) { try directory.removeTree(path) }
         try offsets.forget(topic: topic.name)
         try remember(.topicPurged(topic.id))
     }
@@ -423,28 +250,13 @@ final class LogStore: Sendable {
     /// Waits until all appends are durable, closes every partition and leaves the mark that lets the next start trust
     /// the files' lengths. Appends must have stopped. Blocks.
     func close() throws(StorageError) {
-        let group = DispatchGroup()
-        let failure = Mutex<StorageError?>(nil)
-        for partition in topics.flatMap(\.partitions) {
-            group.enter()
-            partition.whenIdle { [environment] in
-                environment.readers.submit { _ in
-                    do throws(StorageError) {
-                        try partition.closeCleanly()
-                    } catch {
-                        failure.withLock { $0 = $0 ?? error }
-                    }
-                    group.leave()
-                }
-            }
+        _ = try environment.readers.mapAndWait(topics.flatMap(\.partitions)) { (partition) throws(StorageError) in
+            partition.waitUntilIdle()
+            try partition.closeCleanly()
         }
-        group.enter()
-        offsets.whenIdle { group.leave() }
-        group.enter()
-        log.whenIdle { group.leave() }
-        group.wait()
-        if let failure = failure.withLock({ $0 }) { throw failure }
-        try environment.files.replace("clean", in: options.directory, with: ByteBuffer(string: "clean\n"))
+        offsets.waitUntilIdle()
+        log.waitUntilIdle()
+        try environment.files.replace("clean", in: directory.path, with: ByteBuffer(string: "clean\n"))
         lock.release()
     }
 }

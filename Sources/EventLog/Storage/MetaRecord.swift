@@ -2,13 +2,17 @@ import NIOCore
 
 /// What `meta.log` remembers: topics, reserved producer ids, the leader epoch and moved log starts.
 enum MetaRecord: Equatable, Sendable {
-    struct Topic: Equatable, Sendable {
-        var name: String
-        var id: TopicID
-        var partitionCount: Int32
-        var overrides: [String: String]
+    struct Topic: Equatable, WireStruct {
+        var name = ""
+        var id = TopicID.zero
+        var partitionCount: Int32 = 0
+        var overrides: [String: String] = [:]
         /// Wall time of creation, milliseconds.
-        var createdAt: Int64
+        var createdAt: Int64 = 0
+
+        static let fields: Fields = [
+            .init(\.name), .init(\.id), .init(\.partitionCount), .init(\.createdAt), .init(\.overrides),
+        ]
     }
 
     case topicCreated(Topic)
@@ -23,78 +27,75 @@ enum MetaRecord: Equatable, Sendable {
     case logStart(TopicID, partition: Int32, offset: Int64)
 
     func encoded() -> ByteBuffer {
-        var writer = ByteBuffer()
         switch self {
-        case .topicCreated(let topic):
-            writer.writeInteger(UInt8(1))
-            writer.writeText(topic.name)
-            let id = topic.id
-            let count = UInt16(topic.overrides.count)
-            writer.writeMultipleIntegers(id.high, id.low, topic.partitionCount, topic.createdAt, count)
-            for (name, value) in topic.overrides.sorted(by: { $0.key < $1.key }) {
-                writer.writeText(name)
-                writer.writeText(value)
-            }
-        case .partitionsAdded(let id, let count): writer.writeMultipleIntegers(UInt8(2), id.high, id.low, count)
-        case .topicDeleted(let id): writer.writeMultipleIntegers(UInt8(3), id.high, id.low)
-        case .topicPurged(let id): writer.writeMultipleIntegers(UInt8(4), id.high, id.low)
-        case .producerIds(let below): writer.writeMultipleIntegers(UInt8(5), below)
-        case .leaderEpoch(let epoch): writer.writeMultipleIntegers(UInt8(6), epoch)
-        case .logStart(let id, let partition, let offset):
-            writer.writeMultipleIntegers(UInt8(7), id.high, id.low, partition, offset)
+        case .topicCreated(let topic): .record(1, topic)
+        case .partitionsAdded(let id, let count): .record(2, id, count)
+        case .topicDeleted(let id): .record(3, id)
+        case .topicPurged(let id): .record(4, id)
+        case .producerIds(let below): .record(5, below)
+        case .leaderEpoch(let epoch): .record(6, epoch)
+        case .logStart(let id, let partition, let offset): .record(7, id, partition, offset)
         }
-        return writer
     }
 
     /// Nil for a payload of another form.
     static func decode(_ payload: ByteBuffer) -> MetaRecord? {
-        var reader = payload
-        switch reader.readInteger(as: UInt8.self) {
-        case 1:
-            guard let name = reader.readText(), let id = reader.readTopicID(),
-                let count = reader.readInteger(as: Int32.self), count >= 1,
-                let created = reader.readInteger(as: Int64.self), let settings = reader.readInteger(as: UInt16.self)
-            else { return nil }
-            var overrides: [String: String] = [:]
-            for _ in 0..<settings {
-                guard let key = reader.readText(), let value = reader.readText() else { return nil }
-                overrides[key] = value
+        payload.readRecord { (kind, reader) throws(WireError) in
+            switch kind {
+            case 1:
+                let topic: Topic = try reader.value()
+                return topic.partitionCount >= 1 ? .topicCreated(topic) : nil
+            case 2: return .partitionsAdded(try reader.value(), count: try reader.value())
+            case 3: return .topicDeleted(try reader.value())
+            case 4: return .topicPurged(try reader.value())
+            case 5: return .producerIds(below: try reader.value())
+            case 6: return .leaderEpoch(try reader.value())
+            case 7:
+                return .logStart(try reader.value(), partition: try reader.value(), offset: try reader.value())
+            default: return nil
             }
-            return .topicCreated(
-                Topic(name: name, id: id, partitionCount: count, overrides: overrides, createdAt: created)
-            )
-        case 2:
-            guard let id = reader.readTopicID(), let count = reader.readInteger(as: Int32.self) else { return nil }
-            return .partitionsAdded(id, count: count)
-        case 3: return reader.readTopicID().map { .topicDeleted($0) }
-        case 4: return reader.readTopicID().map { .topicPurged($0) }
-        case 5: return reader.readInteger(as: Int64.self).map { .producerIds(below: $0) }
-        case 6: return reader.readInteger(as: Int32.self).map { .leaderEpoch($0) }
-        case 7:
-            guard let id = reader.readTopicID(), let partition = reader.readInteger(as: Int32.self),
-                let offset = reader.readInteger(as: Int64.self)
-            else { return nil }
-            return .logStart(id, partition: partition, offset: offset)
-        default: return nil
         }
     }
 }
 
+/// Records of the small logs: the number of their kind, then values as messages without compact lengths have them.
 extension ByteBuffer {
-    /// A text of at most 65 535 bytes; longer ones are cut (nothing stored comes near).
-    mutating func writeText(_ text: String) {
-        let utf8 = text.utf8.prefix(Int(UInt16.max))
-        writeInteger(UInt16(utf8.count))
-        writeBytes(utf8)
+    static func record(_ kind: UInt8, _ values: any WireValue...) -> ByteBuffer {
+        var writer = WireWriter(version: 0, isFlexible: false)
+        writer.integer(kind)
+        for value in values { value.put(into: &writer) }
+        return writer.finishContiguous()
     }
 
-    mutating func readText() -> String? {
-        guard let length = readInteger(as: UInt16.self), let slice = readSlice(length: Int(length)) else { return nil }
-        return String(validating: slice.readableBytesView, as: UTF8.self)
+    /// Nil when `body` cannot read it, or answers nil for a kind that it does not know.
+    func readRecord<Record>(
+        _ body: (_ kind: UInt8, inout WireReader) throws(WireError) -> Record?
+    ) -> Record? {
+        var reader = WireReader(self, version: 0, isFlexible: false)
+        do throws(WireError) {
+            return try body(try reader.integer(), &reader)
+        } catch {
+            return nil
+        }
+    }
+}
+
+/// Names and values of settings, after their number (16 bits).
+extension [String: String]: WireValue {
+    static func take(from reader: inout WireReader) throws(WireError) -> [String: String] {
+        var values: [String: String] = [:]
+        for _ in 0..<(try reader.integer(UInt16.self)) {
+            let name: String = try reader.value()
+            values[name] = try reader.value()
+        }
+        return values
     }
 
-    mutating func readTopicID() -> TopicID? {
-        guard let high = readInteger(as: UInt64.self), let low = readInteger(as: UInt64.self) else { return nil }
-        return TopicID(high: high, low: low)
+    func put(into writer: inout WireWriter) {
+        writer.integer(UInt16(count))
+        for (name, value) in sorted(by: { $0.key < $1.key }) {
+            name.put(into: &writer)
+            value.put(into: &writer)
+        }
     }
 }

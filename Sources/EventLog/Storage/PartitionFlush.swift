@@ -1,3 +1,4 @@
+import Dispatch
 import Failpoints
 import Logging
 import NIOCore
@@ -11,14 +12,14 @@ extension PartitionLog {
     private struct Round {
         var items: [Pending]
         var bytes: Int
-        var active: SegmentEntry
+        var active: Segment
         var allocated: Int
         var mustRoll: Bool
     }
 
     func scheduleFlush() {
         environment.flushers.submit { [self] state in
-            if case .active = state { flush() } else { failPending(.lost(.storageError)) }
+            if case .active = state { flush() } else { failPending() }
         }
     }
 
@@ -42,20 +43,19 @@ extension PartitionLog {
 
     private func takeRound() -> Round? {
         let now = environment.now()
-        enum Step {
-            case work(Round)
-            case idle([@Sendable () -> Void])
-        }
-        let step = state.withLock { state -> Step in
-            guard !state.isOffline, !state.pending.isEmpty || state.rollRequested, let active = state.segments.last
-            else { return .idle(state.takeIdleCallbacks()) }
+        return state.withLock { state -> Round? in
+            guard !state.isOffline, !state.pending.isEmpty || state.rollRequested else {
+                state.job.finish()
+                return nil
+            }
+            let active = state.active
             // As much as one write and the segment take, but at least one batch.
             var bytes = 0
             var count = 0
             let firstSize = state.pending.first { $0.size > 0 }?.size ?? 0
             let isAged = active.size > 0 && now - state.activeSince >= settings.segmentMs
             let isFull = active.size > 0 && active.size + firstSize > settings.segmentBytes
-            let isFar = state.logEnd - active.segment.baseOffset > Int64(Int32.max)
+            let isFar = state.logEnd - active.baseOffset > Int64(Int32.max)
             let mustRoll = active.size > 0 && (isAged && firstSize > 0 || isFull || isFar || state.rollRequested)
             state.rollRequested = false
             let room = mustRoll ? settings.segmentBytes : settings.segmentBytes - active.size
@@ -66,39 +66,31 @@ extension PartitionLog {
             }
             let items = Array(state.pending.prefix(count))
             state.pending.removeFirst(count)
-            return .work(
-                Round(items: items, bytes: bytes, active: active, allocated: state.allocated, mustRoll: mustRoll)
-            )
-        }
-        switch step {
-        case .work(let round): return round
-        case .idle(let callbacks):
-            for callback in callbacks { callback() }
-            return nil
+            return Round(items: items, bytes: bytes, active: active, allocated: state.allocated, mustRoll: mustRoll)
         }
     }
 
     /// Reserves space, writes everything in one gathering write, synchronises.
-    private func write(_ round: Round, to active: SegmentEntry, allocated: inout Int) throws(StorageError) {
+    private func write(_ round: Round, to active: Segment, allocated: inout Int) throws(StorageError) {
         let needed = active.size + round.bytes
         if needed > allocated {
             // Space grows with the segment, so that an idle partition costs a megabyte and a busy one few calls.
             let step = min(max(active.size, 1 << 20), 32 << 20)
             let target = max(needed, min(active.size + step, settings.segmentBytes))
             do {
-                try active.segment.file.allocate(to: target)
+                try active.file.allocate(to: target)
                 allocated = target
             } catch {
                 guard error.kind == .outOfSpace, target > needed else { throw error }
-                try active.segment.file.allocate(to: needed)
+                try active.file.allocate(to: needed)
                 allocated = needed
             }
         }
         let start = ContinuousClock.now
         Failpoints.reach("log.before-write")
-        try active.segment.file.write(round.items.flatMap(\.parts), at: active.size)
+        try active.file.write(round.items.flatMap(\.parts), at: active.size)
         Failpoints.reach("log.before-sync")
-        try active.segment.file.synchronize()
+        try active.file.synchronize()
         Failpoints.reach("log.before-ack")
         environment.metrics.syncDuration.observe(ContinuousClock.now - start)
         environment.metrics.syncedBytes.increment(by: round.bytes)
@@ -109,18 +101,17 @@ extension PartitionLog {
         let now = environment.now()
         let waiters = state.withLock { state -> [FetchWaiter] in
             state.allocated = allocated
-            if round.bytes > 0, var active = state.segments.last {
+            if round.bytes > 0 {
+                var active = state.active
                 if active.size == 0 { state.activeSince = now }
                 for item in round.items {
                     guard let header = item.header else { continue }
-                    state.activeIndex.add(header, baseOffset: active.segment.baseOffset, position: active.size)
-                    active.size += header.totalSize
-                    active.nextOffset = header.nextOffset
-                    active.maxTimestamp = max(active.maxTimestamp, header.maxTimestamp)
+                    state.activeIndex.add(header, after: active.summary)
+                    active.summary.add(header)
                     state.durableProducers.note(header, baseOffset: item.baseOffset, now: now)
                     state.epochs.note(epoch: header.leaderEpoch, offset: header.baseOffset)
                 }
-                state.segments[state.segments.count - 1] = active
+                state.active = active
                 state.durableEnd = active.nextOffset
                 state.pendingBytes -= round.bytes
             }
@@ -144,110 +135,90 @@ extension PartitionLog {
             metadata: ["partition": "\(topic)-\(index)", "error": "\(error)"]
         )
         var isFinal = error.kind == .synchronization
-        if !isFinal, let active = state.withLock({ $0.segments.last }) {
-            do { try active.segment.file.truncate(to: active.size) } catch { isFinal = true }
+        if !isFinal {
+            let active = state.withLock { $0.active }
+            do { try active.file.truncate(to: active.size) } catch { isFinal = true }
         }
         let (pending, waiters) = state.withLock { state -> ([Pending], [FetchWaiter]) in
             let pending = round.items + state.takePending()
             state.logEnd = state.durableEnd
             state.producers = state.durableProducers
-            state.allocated = state.segments.last?.size ?? 0
+            state.allocated = state.active.size
             if isFinal { state.isOffline = true }
             return (pending, isFinal ? state.waiters.takeAll() : [])
         }
         for item in pending {
-            item.completion(item.header?.hasProducer ?? true ? .lost(.storageError) : .refused(.storageError))
+            item.completion(item.header?.hasProducer ?? true ? .lost : .refused(.storageError))
         }
         for waiter in waiters { waiter.wake() }
         if isFinal { environment.onFatal(error) }
         scheduleFlush()
     }
 
-    private func failPending(_ outcome: Outcome) {
-        let (pending, callbacks) = state.withLock { ($0.takePending(), $0.takeIdleCallbacks()) }
-        for item in pending { item.completion(outcome) }
-        for callback in callbacks { callback() }
+    private func failPending() {
+        let pending = state.withLock { state in
+            state.job.finish()
+            return state.takePending()
+        }
+        for item in pending { item.completion(.lost) }
     }
 
     /// Seals the active segment (all of it is durable) and begins the next.
-    private func roll() throws(StorageError) -> SegmentEntry {
-        let base = try seal().nextOffset
-        let files = environment.files
-        let file = try files.open("\(directory)/\(Segment.name(base)).log", create: true)
-        try file.truncate(to: 0)
-        try files.synchronizeDirectory(directory)
-        let entry = SegmentEntry(
-            Segment(baseOffset: base, file: file, directory: directory),
-            .init(baseOffset: base, logSize: 0, nextOffset: base, maxTimestamp: .min)
-        )
+    private func roll() throws(StorageError) -> Segment {
+        let segment = try Segment(try seal().nextOffset, in: directory, environment.files, create: true)
+        try segment.file.truncate(to: 0)
+        try environment.files.synchronizeDirectory(directory)
         let now = environment.now()
         state.withLock { state in
-            state.segments.append(entry)
+            state.segments.append(segment)
             state.activeIndex = SegmentIndex()
             state.allocated = 0
             state.activeSince = now
             state.durableProducers.forgetIdle(now: now)
         }
-        return entry
+        return segment
     }
 
     /// Cuts the active segment to its length and writes its index and a snapshot.
-    private func seal() throws(StorageError) -> SegmentEntry {
+    private func seal() throws(StorageError) -> Segment {
         let (active, index, snapshot) = state.withLock { state in
             (
-                state.segments[state.segments.count - 1], state.activeIndex,
+                state.active, state.activeIndex,
                 PartitionSnapshot(offset: state.durableEnd, producers: state.durableProducers, epochs: state.epochs)
             )
         }
-        try active.segment.file.truncate(to: active.size)
-        try active.segment.file.synchronize()
+        try active.file.truncate(to: active.size)
+        try active.file.synchronize()
         try Self.writeIndex(of: active, index, files: environment.files)
         try writeSnapshot(snapshot)
         return active
     }
 
-    static func writeIndex(
-        of entry: SegmentEntry,
-        _ index: SegmentIndex,
-        files: any FileLayer
-    ) throws(StorageError) {
-        let file = try files.open(entry.segment.indexPath, create: true)
+    static func writeIndex(of segment: Segment, _ index: SegmentIndex, files: any FileLayer) throws(StorageError) {
+        let file = try files.open(segment.indexPath, create: true)
         try file.truncate(to: 0)
-        try file.write([index.encoded(entry.summary)], at: 0)
+        try file.write([index.encoded(segment.summary)], at: 0)
     }
 
     /// Writes a snapshot and removes all but the one before it.
     func writeSnapshot(_ snapshot: PartitionSnapshot) throws(StorageError) {
         let files = environment.files
         try files.replace("\(Segment.name(snapshot.offset)).snapshot", in: directory, with: snapshot.encoded())
-        let offsets = try files.entries(of: directory).compactMap {
-            Segment.baseOffset(ofName: $0, suffix: ".snapshot")
-        }.sorted()
+        let offsets = Segment.baseOffsets(in: try files.entries(of: directory), suffix: ".snapshot")
         for old in offsets.dropLast(2) { try files.remove("\(directory)/\(Segment.name(old)).snapshot") }
     }
 
     /// Asks for a new segment as soon as possible (retention of an expired active segment).
     func requestRoll() {
-        let mustSchedule = state.withLock { state -> Bool in
+        let mustSchedule = state.withLock { state in
             state.rollRequested = true
-            if state.isFlushing { return false }
-            state.isFlushing = true
-            return true
+            return state.job.begin()
         }
         if mustSchedule { scheduleFlush() }
     }
 
-    /// Calls back when everything pending is durable or failed. Appends must have stopped before.
-    func whenIdle(_ callback: @escaping @Sendable () -> Void) {
-        let isIdle = state.withLock { state -> Bool in
-            if state.isFlushing {
-                state.onIdle.append(callback)
-                return false
-            }
-            return true
-        }
-        if isIdle { callback() }
-    }
+    /// Returns when everything pending is durable or failed. Appends must have stopped before. Blocks.
+    func waitUntilIdle() { state.withLock { $0.job.end }.wait() }
 
     /// Seals the active segment, so that the next start reads nothing. Only when idle.
     func closeCleanly() throws(StorageError) {

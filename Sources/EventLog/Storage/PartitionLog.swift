@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import Synchronization
 import Telemetry
@@ -17,41 +18,23 @@ final class PartitionLog: Sendable {
         case refused(ErrorCode)
         /// Nothing was appended and sequence numbers of later batches no longer fit: the connection is to be closed, so
         /// that the producer sends everything again in order.
-        case lost(ErrorCode)
+        case lost
     }
 
     struct Pending {
-        /// The batch's parts; empty for a repetition of one that is on disk or on its way there.
-        var parts: [ByteBuffer] = []
-        var size = 0
+        /// The batch's header and parts; none for a repetition of one that is on disk or on its way there.
         var header: BatchHeader?
-        var baseOffset: Int64
-        var appendTime: Int64
-        var completion: @Sendable (Outcome) -> Void
-    }
+        var parts: [ByteBuffer] = []
+        var baseOffset: Int64 = -1
+        let appendTime: Int64
+        let completion: @Sendable (Outcome) -> Void
 
-    /// A segment and what is known of it. The entry of the active segment changes with every flush.
-    struct SegmentEntry {
-        let segment: Segment
-        /// Durable bytes.
-        var size: Int
-        var nextOffset: Int64
-        var maxTimestamp: Int64
-
-        init(_ segment: Segment, _ summary: SegmentIndex.Summary) {
-            self.segment = segment
-            (size, nextOffset, maxTimestamp) = (summary.logSize, summary.nextOffset, summary.maxTimestamp)
-        }
-
-        /// What the segment's index file says of it.
-        var summary: SegmentIndex.Summary {
-            .init(baseOffset: segment.baseOffset, logSize: size, nextOffset: nextOffset, maxTimestamp: maxTimestamp)
-        }
+        var size: Int { header?.totalSize ?? 0 }
     }
 
     struct State {
         /// Oldest first, never empty; the last is the active one.
-        var segments: [SegmentEntry]
+        var segments: [Segment]
         var activeIndex: SegmentIndex
         /// Bytes reserved in the active segment's file.
         var allocated: Int
@@ -63,7 +46,7 @@ final class PartitionLog: Sendable {
         var logEnd: Int64
         var pending: [Pending] = []
         var pendingBytes = 0
-        var isFlushing = false
+        var job = FlushJob()
         var rollRequested = false
         /// With and without the batches that are not durable yet.
         var producers: ProducerTable
@@ -72,18 +55,21 @@ final class PartitionLog: Sendable {
         var waiters = WaiterList()
         /// Set for good when synchronising failed or the topic was deleted.
         var isOffline = false
-        /// Called when the flush job that runs has ended.
-        var onIdle: [@Sendable () -> Void] = []
+
+        /// The offsets that a client may ask about.
+        var bounds: Bounds {
+            Bounds(logStart: logStart, highWatermark: durableEnd, logEnd: logEnd, isOffline: isOffline)
+        }
+
+        /// The segment that is written to.
+        var active: Segment {
+            get { segments[segments.count - 1] }
+            set { segments[segments.count - 1] = newValue }
+        }
 
         mutating func takePending() -> [Pending] {
             defer { (pending, pendingBytes) = ([], 0) }
             return pending
-        }
-
-        /// Notes that no flush job runs; answers who wants to know.
-        mutating func takeIdleCallbacks() -> [@Sendable () -> Void] {
-            defer { (isFlushing, onIdle) = (false, []) }
-            return onIdle
         }
     }
 
@@ -98,24 +84,38 @@ final class PartitionLog: Sendable {
     let settings: TopicSettings
     let leaderEpoch: Int32
     let environment: StorageEnvironment
+    /// What opening found.
+    let recovery: RecoveryReport
     let state: Mutex<State>
 
+    /// Opens a partition and repairs what a crash left; see ``recover(_:logStart:isTrusted:_:)``. Blocks.
     init(
         topic: String,
         index: Int32,
         directory: String,
         settings: TopicSettings,
         leaderEpoch: Int32,
-        environment: StorageEnvironment,
-        recovered: consuming State
-    ) {
+        logStart: Int64,
+        isTrusted: Bool,
+        environment: StorageEnvironment
+    ) throws(StorageError) {
         self.topic = topic
         self.index = index
         self.directory = directory
         self.settings = settings
         self.leaderEpoch = leaderEpoch
         self.environment = environment
+        let (recovered, report) = try Self.recover(directory, logStart: logStart, isTrusted: isTrusted, environment)
+        recovery = report
         state = Mutex(recovered)
+        guard report.bytesCut > 0 else { return }
+        environment.logger.warning(
+            "Cut an unfinished write off a partition",
+            metadata: [
+                "partition": "\(topic)-\(index)", "bytes": "\(report.bytesCut)", "reason": "\(report.reason)",
+                "end": "\(recovered.logEnd)",
+            ]
+        )
     }
 
     /// Appends one checked batch. `completion` is called exactly once, after the batch is durable.
@@ -128,57 +128,35 @@ final class PartitionLog: Sendable {
             BatchCheck.stampAppendTime(&records, attributes: header.attributes, time: now)
             header.maxTimestamp = now
         }
-        enum Step {
-            case refuse(ErrorCode)
-            case lose
-            case schedule
-            case wait
-        }
-        let step = state.withLock { state -> Step in
-            if state.isOffline { return .refuse(.storageError) }
+        var item = Pending(appendTime: appendTime, completion: completion)
+        let (refusal, mustSchedule) = state.withLock { state -> (Outcome?, Bool) in
+            if state.isOffline { return (.refused(.storageError), false) }
             if state.pendingBytes > Self.maxPendingBytes {
                 // A refused batch would leave a gap for the producer's next one.
-                return header.hasProducer ? .lose : .refuse(.storageError)
+                return (header.hasProducer ? .lost : .refused(.storageError), false)
             }
             switch state.producers.check(header) {
-            case .refuse(let code):
-                return .refuse(code)
+            case .refuse(let code): return (.refused(code), false)
             case .duplicate(let baseOffset):
                 environment.metrics.duplicateBatches.increment(by: 1)
-                state.pending.append(
-                    Pending(baseOffset: baseOffset, appendTime: appendTime, completion: completion)
-                )
+                item.baseOffset = baseOffset
             case .append:
-                let base = state.logEnd
-                header.baseOffset = base
+                item.baseOffset = state.logEnd
+                header.baseOffset = state.logEnd
                 header.leaderEpoch = leaderEpoch
+                item.header = header
+                item.parts = BatchCheck.stamped(records, baseOffset: state.logEnd, leaderEpoch: leaderEpoch)
                 state.logEnd = header.nextOffset
-                state.producers.note(header, baseOffset: base, now: now)
+                state.producers.note(header, baseOffset: item.baseOffset, now: now)
                 state.pendingBytes += header.totalSize
-                state.pending.append(
-                    Pending(
-                        parts: BatchCheck.stamped(records, baseOffset: base, leaderEpoch: leaderEpoch),
-                        size: header.totalSize,
-                        header: header,
-                        baseOffset: base,
-                        appendTime: appendTime,
-                        completion: completion
-                    )
-                )
             }
-            if state.isFlushing { return .wait }
-            state.isFlushing = true
-            return .schedule
+            state.pending.append(item)
+            return (nil, state.job.begin())
         }
-        switch step {
-        case .refuse(let code): completion(.refused(code))
-        case .lose: completion(.lost(.storageError))
-        case .schedule: scheduleFlush()
-        case .wait: break
-        }
+        if let refusal { return completion(refusal) }
+        if mustSchedule { scheduleFlush() }
     }
 
-    /// The offsets that a client may ask about.
     struct Bounds: Sendable {
         var logStart: Int64
         var highWatermark: Int64
@@ -186,11 +164,7 @@ final class PartitionLog: Sendable {
         var isOffline: Bool
     }
 
-    var bounds: Bounds {
-        state.withLock {
-            Bounds(logStart: $0.logStart, highWatermark: $0.durableEnd, logEnd: $0.logEnd, isOffline: $0.isOffline)
-        }
-    }
+    var bounds: Bounds { state.withLock { $0.bounds } }
 
     /// Durable bytes of all segments.
     var size: Int { state.withLock { $0.segments.reduce(0) { $0 + $1.size } } }
@@ -213,36 +187,6 @@ final class PartitionLog: Sendable {
         for item in pending { item.completion(.refused(.unknownTopicOrPartition)) }
         for waiter in waiters { waiter.wake() }
     }
-}
-
-/// The file of one segment: concatenated batches as they are on the wire, nothing else.
-final class Segment: Sendable {
-    let baseOffset: Int64
-    let file: any LogFile
-    let directory: String
-
-    init(baseOffset: Int64, file: any LogFile, directory: String) {
-        self.baseOffset = baseOffset
-        self.file = file
-        self.directory = directory
-    }
-
-    /// A segment's file name without suffix: its base offset in 20 digits.
-    static func name(_ baseOffset: Int64) -> String {
-        let digits = String(baseOffset)
-        return String(repeating: "0", count: max(0, 20 - digits.count)) + digits
-    }
-
-    /// The offset in a file name of this form, or nil.
-    static func baseOffset(ofName name: String, suffix: String) -> Int64? {
-        guard name.hasSuffix(suffix) else { return nil }
-        let digits = name.dropLast(suffix.count)
-        guard digits.count == 20, digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
-        return Int64(digits)
-    }
-
-    var logPath: String { "\(directory)/\(Self.name(baseOffset)).log" }
-    var indexPath: String { "\(directory)/\(Self.name(baseOffset)).index" }
 }
 
 /// A parked fetch, woken once by any of its partitions.

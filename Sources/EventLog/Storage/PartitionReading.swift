@@ -9,8 +9,6 @@ extension PartitionLog {
         /// Nil when the position has to be searched in the index file of a sealed segment.
         let position: Int?
         let offset: Int64
-        /// Durable bytes of the segment.
-        let limit: Int
         /// About how many durable bytes follow in the whole log.
         let available: Int
     }
@@ -27,50 +25,40 @@ extension PartitionLog {
     /// in the same step, so that no append can slip in between.
     func fetchState(at offset: Int64, waiter: FetchWaiter?) -> (FetchState, Bounds) {
         state.withLock { state in
-            let bounds = Bounds(
-                logStart: state.logStart,
-                highWatermark: state.durableEnd,
-                logEnd: state.logEnd,
-                isOffline: state.isOffline
-            )
+            let bounds = state.bounds
             if state.isOffline { return (.offline, bounds) }
             if offset < state.logStart || offset > state.logEnd { return (.outOfRange, bounds) }
             if offset >= state.durableEnd {
                 if let waiter { state.waiters.add(waiter) }
                 return (.atEnd, bounds)
             }
-            let after = state.segments.partitioningIndex { $0.segment.baseOffset > offset }
-            let place = max(0, after - 1)
-            let entry = state.segments[place]
+            let place = max(0, state.segments.partitioningIndex { $0.baseOffset > offset } - 1)
+            let segment = state.segments[place]
             let isActive = place == state.segments.count - 1
-            let position = isActive ? state.activeIndex.position(of: offset - entry.segment.baseOffset) : nil
-            let available =
-                entry.size - (position ?? 0) + (isActive ? 0 : state.segments[state.segments.count - 1].size)
-            return (
-                .ready(
-                    ReadPlan(
-                        segment: entry.segment,
-                        position: position,
-                        offset: offset,
-                        limit: entry.size,
-                        available: available
-                    )
-                ), bounds
-            )
+            let relative = offset - segment.baseOffset
+            let position = isActive ? state.activeIndex.position { Int64($0.relativeOffset) > relative } : nil
+            let available = segment.size - (position ?? 0) + (isActive ? 0 : state.active.size)
+            let plan = ReadPlan(segment: segment, position: position, offset: offset, available: available)
+            return (.ready(plan), bounds)
         }
     }
 
     /// Reads whole batches from the one that holds the plan's offset on, up to `maxBytes`; at least one when
     /// `atLeastOne`. Blocks; for reader threads.
     func read(_ plan: ReadPlan, maxBytes: Int, atLeastOne: Bool) throws(StorageError) -> ByteBuffer {
+        let relative = plan.offset - plan.segment.baseOffset
         var position: Int
-        if let known = plan.position { position = known } else { position = try startPosition(of: plan) }
+        if let known = plan.position {
+            position = known
+        } else {
+            position = try self.position(in: plan.segment) { Int64($0.relativeOffset) > relative }
+        }
         // Index entries lie up to 4096 bytes and one batch before the offset.
         let count = max(maxBytes, 0) + 2 * SegmentIndex.interval
         var buffer = ByteBuffer()
         while true {
             if buffer.readableBytes < BatchHeader.size {
-                buffer = try plan.segment.file.read(at: position, count: min(count, plan.limit - position))
+                buffer = try plan.segment.file.read(at: position, count: min(count, plan.segment.size - position))
             }
             guard let header = BatchHeader(buffer, at: buffer.readerIndex), header.isPlausible else {
                 throw StorageError(.corruption, "read", plan.segment.logPath, "no batch at byte \(position)")
@@ -78,7 +66,7 @@ extension PartitionLog {
             if header.nextOffset > plan.offset { break }
             // A batch before the wanted one.
             position += header.totalSize
-            guard position < plan.limit else { return ByteBuffer() }
+            guard position < plan.segment.size else { return ByteBuffer() }
             buffer.moveReaderIndex(forwardBy: min(header.totalSize, buffer.readableBytes))
         }
         return try cut(&buffer, position: position, plan: plan, maxBytes: maxBytes, atLeastOne: atLeastOne)
@@ -101,7 +89,7 @@ extension PartitionLog {
         if size == 0, let first = BatchHeader(buffer, at: buffer.readerIndex) {
             // The first batch is larger than asked for (KIP-74: a consumer must get past it), or was not read whole.
             guard atLeastOne || first.totalSize <= maxBytes else { return ByteBuffer() }
-            guard first.totalSize <= plan.limit - position else { return ByteBuffer() }
+            guard first.totalSize <= plan.segment.size - position else { return ByteBuffer() }
             if first.totalSize > buffer.readableBytes {
                 return try plan.segment.file.read(at: position, count: first.totalSize)
             }
@@ -110,28 +98,26 @@ extension PartitionLog {
         return buffer.readSlice(length: size) ?? ByteBuffer()
     }
 
-    private func startPosition(of plan: ReadPlan) throws(StorageError) -> Int {
-        let files = environment.files
-        guard files.exists(plan.segment.indexPath) else { return 0 }
-        let file = try files.open(plan.segment.indexPath, create: false)
-        let relative = plan.offset - plan.segment.baseOffset
-        let position = try SegmentIndex.search(file) { Int64($0.relativeOffset) > relative }
-        return position < plan.limit ? position : 0
+    /// Where to begin to scan a sealed segment: by its index file, or at its start.
+    private func position(
+        in segment: Segment,
+        isAfter: (SegmentIndex.Entry) -> Bool
+    ) throws(StorageError) -> Int {
+        guard environment.files.exists(segment.indexPath) else { return 0 }
+        let file = try environment.files.open(segment.indexPath, create: false)
+        let position = try SegmentIndex.position(file, isAfter: isAfter)
+        return position < segment.size ? position : 0
     }
 
     /// The first record with a timestamp of at least `timestamp`, or nil. Blocks; for reader threads.
     func lookUp(timestamp: Int64) throws(StorageError) -> RecordWalk.Record? {
         let (segments, activeIndex, logStart) = state.withLock { ($0.segments, $0.activeIndex, $0.logStart) }
-        for (place, entry) in segments.enumerated()
-        where entry.size > 0 && entry.maxTimestamp >= timestamp && entry.nextOffset > logStart {
-            var start = 0
-            if place == segments.count - 1 {
-                start = activeIndex.position(ofTime: timestamp)
-            } else if environment.files.exists(entry.segment.indexPath) {
-                let file = try environment.files.open(entry.segment.indexPath, create: false)
-                start = try SegmentIndex.search(file) { $0.maxTimestampBefore >= timestamp }
-            }
-            let found = try firstRecord(in: entry, from: start) { record in
+        func isAfter(_ entry: SegmentIndex.Entry) -> Bool { entry.maxTimestampBefore >= timestamp }
+        for (place, segment) in segments.enumerated()
+        where segment.size > 0 && segment.summary.maxTimestamp >= timestamp && segment.nextOffset > logStart {
+            let isActive = place == segments.count - 1
+            let start = try isActive ? activeIndex.position(isAfter: isAfter) : position(in: segment, isAfter: isAfter)
+            let found = try firstRecord(in: segment, from: start) { record in
                 record.timestamp >= timestamp && record.offset >= logStart
             } batchMayMatch: { header in
                 header.maxTimestamp >= timestamp && header.nextOffset > logStart
@@ -145,10 +131,10 @@ extension PartitionLog {
     func lookUpMaxTimestamp() throws(StorageError) -> RecordWalk.Record? {
         let (segments, logStart) = state.withLock { ($0.segments, $0.logStart) }
         let candidates = segments.filter { $0.size > 0 && $0.nextOffset > logStart }
-        guard let greatest = candidates.map(\.maxTimestamp).max(),
-            let entry = candidates.first(where: { $0.maxTimestamp == greatest })
+        guard let greatest = candidates.map(\.summary.maxTimestamp).max(),
+            let segment = candidates.first(where: { $0.summary.maxTimestamp == greatest })
         else { return nil }
-        return try firstRecord(in: entry, from: 0) {
+        return try firstRecord(in: segment, from: 0) {
             $0.timestamp == greatest && $0.offset >= logStart
         } batchMayMatch: {
             $0.maxTimestamp == greatest
@@ -156,17 +142,15 @@ extension PartitionLog {
     }
 
     private func firstRecord(
-        in entry: SegmentEntry,
+        in segment: Segment,
         from start: Int,
         matching isMatch: (RecordWalk.Record) -> Bool,
         batchMayMatch: (BatchHeader) -> Bool
     ) throws(StorageError) -> RecordWalk.Record? {
         var found: RecordWalk.Record?
-        let scanner = SegmentScanner(file: entry.segment.file, limit: entry.size, verifyChecksums: false)
-        _ = try scanner.scan(from: start, expecting: entry.segment.baseOffset) {
-            (header, position, _, _) throws(StorageError) -> Bool in
+        _ = try segment.scan(from: start) { (header, position, _, _) throws(StorageError) -> Bool in
             guard batchMayMatch(header) else { return true }
-            let batch = try entry.segment.file.read(at: position, count: header.totalSize)
+            let batch = try segment.file.read(at: position, count: header.totalSize)
             guard let records = Decompression.records(of: batch, header: header) else {
                 // Records that cannot be unfolded: the batch's first one stands for the one that was asked for.
                 found = RecordWalk.Record(offset: header.baseOffset, timestamp: header.maxTimestamp)

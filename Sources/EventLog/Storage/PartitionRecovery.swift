@@ -11,167 +11,136 @@ struct RecoveryReport: Sendable {
 }
 
 extension PartitionLog {
-    /// Opens a partition and repairs what a crash left.
+    /// Repairs what a crash left, and answers what the partition's memory begins with.
     ///
     /// Sealed segments were synchronised before the next one was begun: they are trusted if their index says the same,
     /// read otherwise, and refused when they are damaged. The last segment is read from its start unless the server
-    /// stopped cleanly; it is cut at the first byte that is not part of a whole, intact batch (a zero length is reserved
-    /// space). What producers' last batches were is taken from the newest snapshot and the batch headers after it.
-    static func open(
-        topic: String,
-        index: Int32,
-        directory: String,
-        settings: TopicSettings,
-        leaderEpoch: Int32,
+    /// stopped cleanly (`isTrusted`); it is cut at the first byte that is not part of a whole, intact batch (a zero
+    /// length is reserved space). What producers' last batches were is taken from the newest snapshot and the batch
+    /// headers after it.
+    static func recover(
+        _ directory: String,
         logStart: Int64,
-        stoppedCleanly: Bool,
-        environment: StorageEnvironment
-    ) throws(StorageError) -> (PartitionLog, RecoveryReport) {
+        isTrusted: Bool,
+        _ environment: StorageEnvironment
+    ) throws(StorageError) -> (State, RecoveryReport) {
         let files = environment.files
         var report = RecoveryReport()
         try files.makeDirectory(directory)
         let names = try files.entries(of: directory)
         for name in names where name.hasSuffix(".tmp") { try files.remove("\(directory)/\(name)") }
-        var bases = names.compactMap { Segment.baseOffset(ofName: $0, suffix: ".log") }.sorted()
+        var bases = Segment.baseOffsets(in: names, suffix: ".log")
         if bases.isEmpty {
-            let base = max(0, logStart)
-            _ = try files.open("\(directory)/\(Segment.name(base)).log", create: true)
+            bases = [max(0, logStart)]
+            _ = try Segment(bases[0], in: directory, files, create: true)
             try files.synchronizeDirectory(directory)
-            bases = [base]
         }
-        var entries: [SegmentEntry] = []
-        var activeIndex = SegmentIndex()
-        for (place, base) in bases.enumerated() {
-            let file = try files.open("\(directory)/\(Segment.name(base)).log", create: false)
-            let segment = Segment(baseOffset: base, file: file, directory: directory)
-            if place < bases.count - 1 {
-                let next = bases[place + 1]
-                entries.append(
-                    try openSealed(segment, nextBase: next, isTrusted: stoppedCleanly, files: files, report: &report)
-                )
-            } else {
-                let (entry, index) = try openActive(segment, isTrusted: stoppedCleanly, files: files, report: &report)
-                entries.append(entry)
-                activeIndex = index
-            }
+        var segments: [Segment] = []
+        for (base, next) in zip(bases, bases.dropFirst()) {
+            let segment = try Segment(base, in: directory, files)
+            segments.append(try sealed(segment, nextBase: next, isTrusted: isTrusted, files: files, report: &report))
         }
+        let last = try Segment(bases[bases.count - 1], in: directory, files)
+        let (active, activeIndex) = try unsealed(last, isTrusted: isTrusted, files: files, report: &report)
+        segments.append(active)
         // Unlinking that was begun is finished; what starts where follows from the first segment that stays.
-        while entries.count > 1, entries[0].nextOffset <= logStart {
-            try files.remove(entries[0].segment.logPath)
-            try files.remove(entries[0].segment.indexPath)
-            entries.removeFirst()
+        while segments.count > 1, segments[0].nextOffset <= logStart {
+            try files.remove(segments[0].logPath)
+            try files.remove(segments[0].indexPath)
+            segments.removeFirst()
         }
-        let end = entries[entries.count - 1].nextOffset
-        let snapshot = try rebuildMemory(
-            directory: directory,
-            entries: entries,
-            end: end,
-            now: environment.now(),
-            files: files
-        )
+        let now = environment.now()
+        let snapshot = try rebuildMemory(directory, segments, end: active.nextOffset, now: now, files: files)
         let state = State(
-            segments: entries,
+            segments: segments,
             activeIndex: activeIndex,
-            allocated: entries[entries.count - 1].size,
-            activeSince: environment.now(),
-            logStart: min(max(logStart, entries[0].segment.baseOffset), end),
-            durableEnd: end,
-            logEnd: end,
+            allocated: active.size,
+            activeSince: now,
+            logStart: min(max(logStart, segments[0].baseOffset), active.nextOffset),
+            durableEnd: active.nextOffset,
+            logEnd: active.nextOffset,
             producers: snapshot.producers,
             durableProducers: snapshot.producers,
             epochs: snapshot.epochs
         )
-        let log = PartitionLog(
-            topic: topic,
-            index: index,
-            directory: directory,
-            settings: settings,
-            leaderEpoch: leaderEpoch,
-            environment: environment,
-            recovered: state
-        )
-        return (log, report)
+        return (state, report)
     }
 
-    private static func openSealed(
+    private static func sealed(
         _ segment: Segment,
         nextBase: Int64,
         isTrusted: Bool,
         files: any FileLayer,
         report: inout RecoveryReport
-    ) throws(StorageError) -> SegmentEntry {
+    ) throws(StorageError) -> Segment {
+        var segment = segment
         let size = try segment.file.size()
         if files.exists(segment.indexPath) {
             let file = try files.open(segment.indexPath, create: false)
             if let summary = try SegmentIndex.summary(file, checkEntries: !isTrusted),
                 summary.baseOffset == segment.baseOffset, summary.logSize == size, summary.nextOffset == nextBase
             {
-                return SegmentEntry(segment, summary)
+                segment.summary = summary
+                return segment
             }
         }
-        let (entry, index, end) = try scan(segment, limit: size, report: &report)
-        guard end == .clean, entry.nextOffset == nextBase else {
-            let place = "byte \(entry.size) (offset \(entry.nextOffset))"
-            throw StorageError(
-                .corruption,
-                "recovery",
-                segment.logPath,
+        let (index, end) = try scan(&segment, size: size, report: &report)
+        guard end == .clean, segment.nextOffset == nextBase else {
+            let place = "byte \(segment.size) (offset \(segment.nextOffset))"
+            let detail =
                 "a sealed segment is damaged at \(place); `event-log verify` shows more, and nothing was changed"
-            )
+            throw StorageError(.corruption, "recovery", segment.logPath, detail)
         }
-        try writeIndex(of: entry, index, files: files)
-        return entry
+        try writeIndex(of: segment, index, files: files)
+        return segment
     }
 
-    private static func openActive(
+    private static func unsealed(
         _ segment: Segment,
         isTrusted: Bool,
         files: any FileLayer,
         report: inout RecoveryReport
-    ) throws(StorageError) -> (SegmentEntry, SegmentIndex) {
+    ) throws(StorageError) -> (Segment, SegmentIndex) {
+        var segment = segment
         let size = try segment.file.size()
         if isTrusted, files.exists(segment.indexPath) {
             let file = try files.open(segment.indexPath, create: false)
             if let (summary, index) = try SegmentIndex.decode(file), summary.baseOffset == segment.baseOffset,
                 summary.logSize == size
             {
-                return (SegmentEntry(segment, summary), index)
+                segment.summary = summary
+                return (segment, index)
             }
         }
-        let (entry, index, end) = try scan(segment, limit: size, report: &report)
-        if entry.size < size {
-            if try !isZero(segment.file, from: entry.size, to: size) {
-                report.bytesCut += size - entry.size
+        let (index, end) = try scan(&segment, size: size, report: &report)
+        if segment.size < size {
+            if try !isZero(segment.file, from: segment.size, to: size) {
+                report.bytesCut += size - segment.size
                 if case .damaged(let reason) = end { report.reason = reason }
             }
-            try segment.file.truncate(to: entry.size)
+            try segment.file.truncate(to: segment.size)
             try segment.file.synchronize()
         }
-        return (entry, index)
+        return (segment, index)
     }
 
-    /// Reads a segment up to the first byte that is not part of a whole, intact batch.
+    /// Reads a segment up to the first byte that is not part of a whole, intact batch, and notes what is there.
     private static func scan(
-        _ segment: Segment,
-        limit: Int,
+        _ segment: inout Segment,
+        size: Int,
         report: inout RecoveryReport
-    ) throws(StorageError) -> (SegmentEntry, SegmentIndex, SegmentScanner.End) {
-        let base = segment.baseOffset
+    ) throws(StorageError) -> (SegmentIndex, Segment.End) {
         var index = SegmentIndex()
-        let scanner = SegmentScanner(file: segment.file, limit: limit, verifyChecksums: true)
-        let result = try scanner.scan(from: 0, expecting: base) {
-            (header, position, _, _) throws(StorageError) -> Bool in
-            index.add(header, baseOffset: base, position: position)
+        var summary = segment.summary
+        let scan = try segment.scan(upTo: size, verifyChecksums: true) {
+            (header, _, _, _) throws(StorageError) -> Bool in
+            index.add(header, after: summary)
+            summary.add(header)
             return true
         }
-        report.bytesScanned += result.validSize
-        let summary = SegmentIndex.Summary(
-            baseOffset: base,
-            logSize: result.validSize,
-            nextOffset: result.nextOffset,
-            maxTimestamp: index.maxTimestamp
-        )
-        return (SegmentEntry(segment, summary), index, result.end)
+        segment.summary = summary
+        report.bytesScanned += summary.logSize
+        return (index, scan.end)
     }
 
     private static func isZero(_ file: any LogFile, from start: Int, to end: Int) throws(StorageError) -> Bool {
@@ -187,16 +156,14 @@ extension PartitionLog {
 
     /// Producers and epochs at `end`: the newest usable snapshot, then the headers after it.
     private static func rebuildMemory(
-        directory: String,
-        entries: [SegmentEntry],
+        _ directory: String,
+        _ segments: [Segment],
         end: Int64,
         now: Int64,
         files: any FileLayer
     ) throws(StorageError) -> PartitionSnapshot {
-        let offsets = try files.entries(of: directory).compactMap {
-            Segment.baseOffset(ofName: $0, suffix: ".snapshot")
-        }.sorted(by: >)
-        var memory = PartitionSnapshot(offset: entries[0].segment.baseOffset)
+        let offsets = Segment.baseOffsets(in: try files.entries(of: directory), suffix: ".snapshot").reversed()
+        var memory = PartitionSnapshot(offset: segments[0].baseOffset)
         for offset in offsets {
             let path = "\(directory)/\(Segment.name(offset)).snapshot"
             guard offset <= end else {
@@ -210,10 +177,8 @@ extension PartitionLog {
                 break
             }
         }
-        for entry in entries where entry.nextOffset > memory.offset {
-            let scanner = SegmentScanner(file: entry.segment.file, limit: entry.size, verifyChecksums: false)
-            _ = try scanner.scan(from: 0, expecting: entry.segment.baseOffset) {
-                (header, _, _, _) throws(StorageError) -> Bool in
+        for segment in segments where segment.nextOffset > memory.offset {
+            _ = try segment.scan { (header, _, _, _) throws(StorageError) -> Bool in
                 guard header.baseOffset >= memory.offset else { return true }
                 memory.producers.note(header, baseOffset: header.baseOffset, now: now)
                 memory.epochs.note(epoch: header.leaderEpoch, offset: header.baseOffset)

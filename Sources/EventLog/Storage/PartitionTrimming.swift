@@ -16,17 +16,15 @@ extension PartitionLog {
             var target: Int64?
             for entry in state.segments.dropLast() {
                 // A clock that ran ahead must not make records immortal.
-                let time = min(entry.maxTimestamp, now + 24 * 3600 * 1000)
+                let time = min(entry.summary.maxTimestamp, now + 24 * 3600 * 1000)
                 let isOld = ageLimit >= 0 && time >= 0 && now - time > ageLimit
                 let isTooMuch = sizeLimit >= 0 && total - Int64(entry.size) >= sizeLimit
                 guard isOld || isTooMuch else { break }
                 total -= Int64(entry.size)
                 target = entry.nextOffset
             }
-            let active = state.segments[state.segments.count - 1]
-            let activeIsOld =
-                ageLimit >= 0 && active.size > 0 && active.maxTimestamp >= 0 && now - active.maxTimestamp > ageLimit
-            return (target, activeIsOld)
+            let (size, time) = (state.active.size, state.active.summary.maxTimestamp)
+            return (target, ageLimit >= 0 && size > 0 && time >= 0 && now - time > ageLimit)
         }
         if expireActive { requestRoll() }
         return target
@@ -35,18 +33,18 @@ extension PartitionLog {
     /// Moves the log's start up, never down and never above the high watermark. The caller has made the new start
     /// durable in the metadata log before.
     func trim(to offset: Int64) throws(StorageError) {
-        let removed = state.withLock { state -> [SegmentEntry] in
+        let removed = state.withLock { state -> [Segment] in
             state.logStart = max(state.logStart, min(offset, state.durableEnd))
-            var removed: [SegmentEntry] = []
+            var removed: [Segment] = []
             while state.segments.count > 1, state.segments[0].nextOffset <= state.logStart {
                 removed.append(state.segments.removeFirst())
             }
             return removed
         }
         guard !removed.isEmpty else { return }
-        for entry in removed {
-            try environment.files.remove(entry.segment.logPath)
-            try environment.files.remove(entry.segment.indexPath)
+        for segment in removed {
+            try environment.files.remove(segment.logPath)
+            try environment.files.remove(segment.indexPath)
         }
         try environment.files.synchronizeDirectory(directory)
         environment.metrics.segmentsRemoved.increment(by: removed.count)

@@ -19,6 +19,13 @@ struct SegmentIndex: Sendable {
         var logSize: Int
         var nextOffset: Int64
         var maxTimestamp: Int64
+
+        /// Counts in a batch that was appended.
+        mutating func add(_ header: BatchHeader) {
+            logSize += header.totalSize
+            nextOffset = header.nextOffset
+            maxTimestamp = max(maxTimestamp, header.maxTimestamp)
+        }
     }
 
     static let interval = 4096
@@ -27,31 +34,22 @@ struct SegmentIndex: Sendable {
     private static let magic: UInt64 = 0x5742_4C49_4458_3031
 
     private(set) var entries: [Entry] = []
-    private(set) var maxTimestamp = Int64.min
 
-    /// Notes a batch that was appended at `position`.
-    mutating func add(_ header: BatchHeader, baseOffset: Int64, position: Int) {
-        if entries.last.map({ position - Int($0.position) >= Self.interval }) ?? true {
-            entries.append(
-                Entry(
-                    relativeOffset: UInt32(clamping: header.baseOffset - baseOffset),
-                    position: UInt32(clamping: position),
-                    maxTimestampBefore: maxTimestamp
-                )
+    /// Notes a batch that follows what `summary` tells of.
+    mutating func add(_ header: BatchHeader, after summary: Summary) {
+        if let last = entries.last, summary.logSize - Int(last.position) < Self.interval { return }
+        entries.append(
+            Entry(
+                relativeOffset: UInt32(clamping: header.baseOffset - summary.baseOffset),
+                position: UInt32(clamping: summary.logSize),
+                maxTimestampBefore: summary.maxTimestamp
             )
-        }
-        maxTimestamp = max(maxTimestamp, header.maxTimestamp)
+        )
     }
 
-    /// Where to start scanning for `relativeOffset`.
-    func position(of relativeOffset: Int64) -> Int {
-        let after = entries.partitioningIndex { Int64($0.relativeOffset) > relativeOffset }
-        return after == 0 ? 0 : Int(entries[after - 1].position)
-    }
-
-    /// Where to start scanning for the first batch with a timestamp of at least `timestamp`.
-    func position(ofTime timestamp: Int64) -> Int {
-        let after = entries.partitioningIndex { $0.maxTimestampBefore >= timestamp }
+    /// Where to start scanning: the position of the last entry for which `isAfter` is false.
+    func position(isAfter: (Entry) -> Bool) -> Int {
+        let after = entries.partitioningIndex(where: isAfter)
         return after == 0 ? 0 : Int(entries[after - 1].position)
     }
 
@@ -62,15 +60,8 @@ struct SegmentIndex: Sendable {
             body.writeMultipleIntegers(entry.relativeOffset, entry.position, entry.maxTimestampBefore)
         }
         var file = ByteBufferAllocator().buffer(capacity: Self.headerSize + body.readableBytes)
-        let (size, count) = (Int64(summary.logSize), Int64(entries.count))
-        file.writeMultipleIntegers(
-            Self.magic,
-            summary.baseOffset,
-            size,
-            summary.nextOffset,
-            summary.maxTimestamp,
-            count
-        )
+        file.writeMultipleIntegers(Self.magic, summary.baseOffset, Int64(summary.logSize), summary.nextOffset)
+        file.writeMultipleIntegers(summary.maxTimestamp, Int64(entries.count))
         file.writeInteger(Checksum.crc32c(body, from: 0, count: body.readableBytes))
         file.writeInteger(Checksum.crc32c(file, from: 0, count: 52))
         file.writeBuffer(&body)
@@ -101,7 +92,6 @@ struct SegmentIndex: Sendable {
         var body = try file.read(at: headerSize, count: try file.size() - headerSize)
         var index = SegmentIndex()
         while let entry = readEntry(&body) { index.entries.append(entry) }
-        index.maxTimestamp = summary.maxTimestamp
         return (summary, index)
     }
 
@@ -111,35 +101,35 @@ struct SegmentIndex: Sendable {
         }
     }
 
-    /// Searches an index file without loading it: the position of the last entry for which `isAfter` is false.
-    static func search(_ file: any LogFile, isAfter: (Entry) -> Bool) throws(StorageError) -> Int {
-        var low = 0
-        var high = max(0, (try file.size() - headerSize) / entrySize)
+    /// The same of an index file, without loading it.
+    static func position(_ file: any LogFile, isAfter: (Entry) -> Bool) throws(StorageError) -> Int {
+        let count = max(0, (try file.size() - headerSize) / entrySize)
         var position = 0
-        while low < high {
-            let middle = (low + high) / 2
-            var bytes = try file.read(at: headerSize + middle * entrySize, count: entrySize)
-            guard let entry = readEntry(&bytes) else { return 0 }
-            if isAfter(entry) {
-                high = middle
-            } else {
-                position = Int(entry.position)
-                low = middle + 1
-            }
+        _ = try (0..<count).partitioningIndex { (place) throws(StorageError) in
+            var bytes = try file.read(at: headerSize + place * entrySize, count: entrySize)
+            guard let entry = readEntry(&bytes), !isAfter(entry) else { return true }
+            position = Int(entry.position)
+            return false
         }
         return position
+    }
+}
+
+extension Range<Int> {
+    /// The first number that satisfies a predicate that, once true, stays true; the upper bound when none does.
+    func partitioningIndex<Failure>(where predicate: (Int) throws(Failure) -> Bool) throws(Failure) -> Int {
+        var (low, high) = (lowerBound, upperBound)
+        while low < high {
+            let middle = (low + high) / 2
+            if try predicate(middle) { high = middle } else { low = middle + 1 }
+        }
+        return low
     }
 }
 
 extension Array {
     /// The first index whose element satisfies a predicate that, once true, stays true.
     func partitioningIndex(where predicate: (Element) -> Bool) -> Int {
-        var low = 0
-        var high = count
-        while low < high {
-            let middle = (low + high) / 2
-            if predicate(self[middle]) { high = middle } else { low = middle + 1 }
-        }
-        return low
+        indices.partitioningIndex { predicate(self[$0]) }
     }
 }

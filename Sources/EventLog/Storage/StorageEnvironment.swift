@@ -16,4 +16,6 @@ struct StorageEnvironment: Sendable {
     let now: @Sendable () -> Int64
     /// Told when a synchronisation failed, maybe more than once; the process must end with a failure.
     let onFatal: @Sendable (StorageError) -> Void
+
+    var pools: [NIOThreadPool] { [flushers, readers, administration] }
 }

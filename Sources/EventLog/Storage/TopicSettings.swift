@@ -55,17 +55,13 @@ struct TopicSettings: Equatable, Sendable {
     }
 
     /// The defaults of a server.
-    static func defaults(
-        retentionMs: Int64,
-        retentionBytes: Int64,
-        segmentBytes: Int,
-        maxMessageBytes: Int
-    ) -> [String: String] {
+    static func defaults(_ server: EventLogConfiguration) -> [String: String] {
         [
-            "cleanup.policy": "delete", "compression.type": "producer", "max.message.bytes": "\(maxMessageBytes)",
-            "message.timestamp.type": "CreateTime", "min.insync.replicas": "1",
-            "retention.bytes": "\(retentionBytes)", "retention.ms": "\(retentionMs)",
-            "segment.bytes": "\(segmentBytes)", "segment.ms": "604800000",
+            "cleanup.policy": "delete", "compression.type": "producer",
+            "max.message.bytes": "\(server.maxMessageBytes)", "message.timestamp.type": "CreateTime",
+            "min.insync.replicas": "1", "retention.bytes": "\(server.retentionBytes)",
+            "retention.ms": "\(server.retentionMs)", "segment.bytes": "\(server.segmentBytes)",
+            "segment.ms": "604800000",
         ]
     }
 
@@ -91,6 +87,7 @@ struct TopicSettings: Equatable, Sendable {
     }
 
     private static func isInt(_ text: String, _ range: ClosedRange<Int64>) -> Bool {
-        Int64(text).map(range.contains) ?? false
+        // No longer than any number is: zeros may lead, but not fill a log.
+        text.utf8.count <= 20 && Int64(text).map(range.contains) ?? false
     }
 }

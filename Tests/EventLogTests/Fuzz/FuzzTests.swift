@@ -104,13 +104,16 @@ import Testing
         var log: [UInt8] = []
         var offset: Int64 = 0
         var index = SegmentIndex()
+        var summary = SegmentIndex.Summary(baseOffset: 0, logSize: 0, nextOffset: 0, maxTimestamp: .min)
         for number in 0..<30 {
             let batch = TestBatch.make(["record \(number)", "more"], baseOffset: offset)
-            if let header = BatchHeader(batch, at: 0) { index.add(header, baseOffset: 0, position: log.count) }
+            if let header = BatchHeader(batch, at: 0) {
+                index.add(header, after: summary)
+                summary.add(header)
+            }
             log += Array(batch.readableBytesView)
             offset += 2
         }
-        let summary = SegmentIndex.Summary(baseOffset: 0, logSize: log.count, nextOffset: offset, maxTimestamp: 1000)
         var snapshot = PartitionSnapshot(offset: 60)
         snapshot.epochs.note(epoch: 1, offset: 5)
         if let header = BatchHeader(TestBatch.make(["x"], producerId: 1, epoch: 0, sequence: 0), at: 0) {
@@ -131,10 +134,11 @@ import Testing
                 try file.write([ByteBuffer(bytes: Self.mutate(bytes, &random))], at: 0)
                 return file
             }
-            let segment = try file(log, "log")
+            let size = try file(log, "\(Segment.name(0)).log").size()
+            let segment = try Segment(0, in: "", disk)
             for verify in [true, false] {
-                let scanner = SegmentScanner(file: segment, limit: try segment.size(), verifyChecksums: verify)
-                let result = try scanner.scan(from: 0, expecting: 0) { (_, _, _, _) throws(StorageError) -> Bool in true
+                let result = try segment.scan(upTo: size, verifyChecksums: verify) {
+                    (_, _, _, _) throws(StorageError) -> Bool in true
                 }
                 #expect(result.validSize <= log.count * 3)
             }

@@ -13,14 +13,14 @@ import Testing
         var syncs: [GroupMachine.Ticket: SyncGroupResponse] = [:]
         var persisted: [Int32] = []
 
-        init(generation: Int32 = 0, _ change: (inout GroupMachine.Limits) -> Void = { _ in }) {
-            var limits = GroupMachine.Limits()
+        init(generation: Int32 = 0, _ change: (inout EventLogConfiguration) -> Void = { _ in }) {
+            var limits = EventLogConfiguration(dataDirectory: "")
             change(&limits)
             machine = GroupMachine(groupId: "g", generation: generation, limits: limits, now: 0)
         }
 
-        mutating func note(_ actions: [GroupMachine.Action]) {
-            for action in actions {
+        mutating func note() {
+            for action in machine.takeActions() {
                 switch action {
                 case .answerJoin(let ticket, let response):
                     #expect(joins[ticket] == nil, "answered twice")
@@ -60,7 +60,8 @@ import Testing
                 mustKnowMemberId: known,
                 newMemberId: newId ?? "member-\(ticket)"
             )
-            note(machine.join(request, client: client, ticket: ticket, now: now))
+            machine.join(request, client: client, ticket: ticket, now: now)
+            note()
             return ticket
         }
 
@@ -74,7 +75,8 @@ import Testing
                 memberId: memberId,
                 assignments: assign.map { .init(memberId: $0.key, assignment: ByteBuffer(string: $0.value)) }
             )
-            note(machine.sync(request, ticket: ticket, now: now))
+            machine.sync(request, ticket: ticket, now: now)
+            note()
             return ticket
         }
 
@@ -86,19 +88,19 @@ import Testing
         }
 
         mutating func leave(_ memberId: String) -> ErrorCode {
-            var actions: [GroupMachine.Action] = []
-            let error = machine.leave(.init(memberId: memberId), now: now, actions: &actions)
-            note(actions)
+            let error = machine.leave(.init(memberId: memberId), now: now)
+            note()
             return error
         }
 
         mutating func advance(_ milliseconds: Int64) {
             now += milliseconds
-            note(machine.expire(now: now))
+            machine.expire(now: now)
+            note()
         }
 
         /// Two members in a stable group of generation 2: the leader "a" and "b".
-        static func pair(_ change: (inout GroupMachine.Limits) -> Void = { _ in }) -> Harness {
+        static func pair(_ change: (inout EventLogConfiguration) -> Void = { _ in }) -> Harness {
             var group = Harness(change)
             group.join(newId: "a")
             group.join(newId: "b")
@@ -256,7 +258,7 @@ import Testing
     }
 
     @Test func limits() {
-        var group = Harness { $0.maxMembers = 1 }
+        var group = Harness { $0.maxGroupMembers = 1 }
         #expect(group.joins[group.join(session: 5999)]?.error == .invalidSessionTimeout)
         #expect(group.joins[group.join(session: 1_800_001)]?.error == .invalidSessionTimeout)
         group.join(newId: "a")

@@ -28,7 +28,7 @@ import Testing
 
     /// Every message of the version table, by the name that the protocol guide gives it.
     static let messages = Dictionary(
-        uniqueKeysWithValues: ApiTable.rows.flatMap { [$0.request, $0.response] }.map { ("\($0)", $0) }
+        uniqueKeysWithValues: ApiTable.rows.flatMap { [$0.handler.request, $0.handler.response] }.map { ("\($0)", $0) }
     )
 
     /// What this code calls a field of the protocol guide, where that is not the same in another case.

@@ -162,7 +162,7 @@ import Testing
             }
         }
         if let commit = known.commits["g"] {
-            let stored = test.store.offsets.offset(group: "g", TopicPartition(topic: "a", partition: 0))
+            let stored = test.store.offsets.offsets(group: "g")[TopicPartition(topic: "a", partition: 0)]
             #expect((stored?.offset ?? -1) >= commit)
             #expect(stored?.metadata == "m\(stored?.offset ?? -1)")
         }

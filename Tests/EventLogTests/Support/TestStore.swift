@@ -38,18 +38,13 @@ struct TestStore {
             now: { now },
             onFatal: { error in errors.value.withLock { $0.append(error) } }
         )
-        let options = LogStore.Options(
-            directory: directory,
-            settingDefaults: TopicSettings.defaults(
-                retentionMs: -1,
-                retentionBytes: -1,
-                segmentBytes: segmentBytes,
-                maxMessageBytes: 1 << 20
-            ),
-            maxPartitions: 1000
-        )
+        var configuration = EventLogConfiguration(dataDirectory: directory)
+        configuration.segmentBytes = segmentBytes
+        configuration.maxMessageBytes = 1 << 20
+        configuration.maxPartitions = 1000
+        let chosen = configuration
         let store = try await pools.administration.runIfActive {
-            try LogStore(options: options, environment: environment)
+            try LogStore(chosen, environment: environment)
         }
         return TestStore(store: store, environment: environment, fatalErrors: errors)
     }
