@@ -96,36 +96,39 @@ struct ClientTests {
     @Test("each way to fail has its code, and says whether the request can have had an effect")
     func failures() async throws {
         var options = HTTPSender.Options()
-        options.connectTimeout = .milliseconds(500)
+        // Never met here: a refusal comes at once, but a busy machine may be late to hear of it.
+        options.connectTimeout = .seconds(30)
         let sender = HTTPSender(options: options)
         let deadline = Duration.milliseconds(300)
         // A port that was just free: nobody listens.
         let free = try await withRawServer([]) { $0 }
-        let refused = await sender.send("GET", url: "http://127.0.0.1:\(free)/", deadline: .seconds(5))
+        let refused = await sender.send("GET", url: "http://127.0.0.1:\(free)/", deadline: .seconds(30))
         #expect(code(refused) == .connectionRefused)
-        #expect(code(await sender.send("GET", url: "http://no-such-host.invalid/", deadline: .seconds(5))) == .dnsError)
+        #expect(
+            code(await sender.send("GET", url: "http://no-such-host.invalid/", deadline: .seconds(30))) == .dnsError
+        )
         try await withRawServer([]) { port in
             let start = ContinuousClock.now
             #expect(
                 code(await sender.send("POST", url: "http://127.0.0.1:\(port)/", body: [1], deadline: deadline))
                     == .timeout
             )
-            #expect(ContinuousClock.now - start < .seconds(3))
+            #expect(ContinuousClock.now - start < .seconds(20))
             #expect(code(await sender.send("GET", url: "https://127.0.0.1:\(port)/", deadline: deadline)) != nil)
         }
         try await withRawServer(nil) { port in
             #expect(
-                code(await sender.send("GET", url: "http://127.0.0.1:\(port)/", deadline: .seconds(5)))
+                code(await sender.send("GET", url: "http://127.0.0.1:\(port)/", deadline: .seconds(30)))
                     == .connectionReset
             )
         }
         try await withRawServer(Array("SSH-2.0-OpenSSH\r\n\r\n".utf8), hangsUp: false) { port in
             #expect(
-                code(await sender.send("GET", url: "http://127.0.0.1:\(port)/", deadline: .seconds(5)))
+                code(await sender.send("GET", url: "http://127.0.0.1:\(port)/", deadline: .seconds(30)))
                     == .protocolError
             )
             #expect(
-                code(await sender.send("GET", url: "https://127.0.0.1:\(port)/", deadline: .seconds(5))) == .tlsError
+                code(await sender.send("GET", url: "https://127.0.0.1:\(port)/", deadline: .seconds(30))) == .tlsError
             )
         }
         // The head comes, the body never ends: the deadline covers it too.
@@ -139,7 +142,7 @@ struct ClientTests {
         }
         try await withRawServer(Array("HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n".utf8)) { port in
             #expect(
-                code(await sender.send("GET", url: "http://127.0.0.1:\(port)/", deadline: .seconds(5)))
+                code(await sender.send("GET", url: "http://127.0.0.1:\(port)/", deadline: .seconds(30)))
                     == .responseTooLarge
             )
         }

@@ -15,7 +15,8 @@ enum Console {
     static let isTerminal = isatty(STDOUT_FILENO) == 1
     /// Whether standard error is a terminal: progress is shown there.
     static let showsProgress = isatty(STDERR_FILENO) == 1
-    private static let hasColor = isTerminal && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
+    /// `NO_COLOR` counts when it is not empty (https://no-color.org).
+    private static let hasColor = isTerminal && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
 
     /// The width of the terminal; `nil` where there is none.
     static var width: Int? {
