@@ -19,7 +19,7 @@ public enum GatewayProcess {
         do {
             if let failpoints = try Failpoints.check() { logger.critical("\(failpoints)") }
         } catch {
-            FileHandle.standardError.write(Data("card-gateway: \(error)\n".utf8))
+            try? FileHandle.standardError.write(contentsOf: Data("card-gateway: \(error)\n".utf8))
             return 2
         }
         ProcessLimits.raiseOpenFiles()
@@ -45,7 +45,7 @@ public enum GatewayProcess {
             return 0
         } catch {
             _ = FileDescriptorLogOutput.standardOutput.flush(timeout: .seconds(1))
-            FileHandle.standardError.write(Data("card-gateway: \(error)\n".utf8))
+            try? FileHandle.standardError.write(contentsOf: Data("card-gateway: \(error)\n".utf8))
             return 1
         }
     }

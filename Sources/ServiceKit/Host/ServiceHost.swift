@@ -106,6 +106,7 @@ public enum ServiceHost {
     }
 
     private static func complain(_ sentence: String) {
-        FileHandle.standardError.write(Data((sentence + "\n").utf8))
+        // Not `write(_:)`, which traps where standard error is closed or its disk is full.
+        try? FileHandle.standardError.write(contentsOf: Data((sentence + "\n").utf8))
     }
 }

@@ -2,8 +2,10 @@ import Foundation
 import StrictJSON
 import Synchronization
 
-/// A file of JSON lines that is written while it grows. Safe from any task; lines are whole.
+/// A file of JSON lines that is written while it grows. Safe from any task; lines are whole. What reads it relies on every line, so a
+/// line that cannot be written ends the program, with code 2 and a sentence.
 final class LineFile: Sendable {
+    private let path: String
     private let file: Mutex<FileHandle>
 
     /// Replaces an existing file.
@@ -11,12 +13,20 @@ final class LineFile: Sendable {
         guard FileManager.default.createFile(atPath: path, contents: nil),
             let handle = FileHandle(forWritingAtPath: path)
         else { throw .failed("The file \(path) cannot be written.") }
+        self.path = path
         file = Mutex(handle)
     }
 
     func write(_ object: JSONObject) {
         let line = StrictJSON.encode(.object(object)) + [UInt8(ascii: "\n")]
-        file.withLock { $0.write(Data(line)) }
+        file.withLock { file in
+            do {
+                try file.write(contentsOf: Data(line))
+            } catch {
+                Console.error("The file \(path) cannot be written on; what is in it is incomplete.")
+                exit(2)
+            }
+        }
     }
 
     func close() { file.withLock { try? $0.close() } }

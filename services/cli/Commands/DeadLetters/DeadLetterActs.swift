@@ -52,11 +52,10 @@ struct DeadLetterEdit: AsyncParsableCommand {
         switch (file, body) {
         case (nil, let body?): return body
         case (let file?, nil):
-            let data =
-                file == "-"
-                ? try FileHandle.standardInput.readToEnd() ?? Data() : FileManager.default.contents(atPath: file)
-            guard let data else { throw CommandEnd.failed("\(file) cannot be read.") }
-            guard let text = String(validating: data, as: UTF8.self) else {
+            let bytes =
+                file == "-" ? try StandardInput.bytes() : FileManager.default.contents(atPath: file).map { [UInt8]($0) }
+            guard let bytes else { throw CommandEnd.failed("\(file) cannot be read.") }
+            guard let text = String(validating: bytes, as: UTF8.self) else {
                 throw CommandEnd.failed("The payload is not UTF-8.")
             }
             return text

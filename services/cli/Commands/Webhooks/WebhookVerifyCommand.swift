@@ -30,7 +30,7 @@ struct WebhookVerifyCommand: AsyncParsableCommand {
         } else {
             verifier = WebhookVerifier(secrets: [try WebhookSecret.typed(secret)])
         }
-        let body = [UInt8](FileHandle.standardInput.readDataToEndOfFile())
+        let body = try StandardInput.bytes()
         let now = anyTime ? Int64(timestamp).map { Timestamp(millisecondsSinceEpoch: $0 &* 1000) } : nil
         let verdict = verifier.verify(
             headers: [("webhook-id", id), ("webhook-timestamp", timestamp), ("webhook-signature", signature)],
@@ -84,7 +84,7 @@ struct WebhookSignCommand: AsyncParsableCommand {
             signer = WebhookSigner(secrets: [try WebhookSecret.typed(secret)])
         }
         let seconds = timestamp ?? SystemClock().now().millisecondsSinceEpoch / 1000
-        let body = [UInt8](FileHandle.standardInput.readDataToEndOfFile())
+        let body = try StandardInput.bytes()
         let headers = [
             ("webhook-id", id), ("webhook-timestamp", String(seconds)),
             ("webhook-signature", signer.signatures(id: id, timestamp: seconds, body: body)),
