@@ -22,9 +22,15 @@ struct EventLogCommand: AsyncParsableCommand {
 }
 
 /// `host:port`, `port` or `[address]:port`.
-struct ListenAddress: ExpressibleByArgument {
+struct ListenAddress {
+    static let standard = ListenAddress(host: "127.0.0.1", port: 9092)
+
     let host: String
     let port: Int
+}
+
+extension ListenAddress: ExpressibleByArgument {
+    var defaultValueDescription: String { "\(host):\(port)" }
 
     init?(argument: String) {
         var host = "127.0.0.1"
@@ -34,8 +40,7 @@ struct ListenAddress: ExpressibleByArgument {
             portText = argument[argument.index(after: colon)...]
         }
         guard let port = Int(portText), (0...65_535).contains(port), !host.isEmpty else { return nil }
-        self.host = host
-        self.port = port
+        self.init(host: host, port: port)
     }
 }
 

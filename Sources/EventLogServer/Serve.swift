@@ -146,17 +146,6 @@ struct Serve: AsyncParsableCommand {
     }
 }
 
-extension ListenAddress {
-    static let standard = ListenAddress(host: "127.0.0.1", port: 9092)
-
-    init(host: String, port: Int) {
-        self.host = host
-        self.port = port
-    }
-
-    var defaultValueDescription: String { "\(host):\(port)" }
-}
-
 /// Every partition and every connection takes a descriptor: as many as the system lets us have.
 private func raiseFileLimit() {
     var limit = rlimit()

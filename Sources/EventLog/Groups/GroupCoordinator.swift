@@ -11,8 +11,8 @@ final class GroupCoordinator: Sendable {
     }
 
     private enum Reply {
-        case join(@Sendable (JoinGroupResponse) -> Void)
-        case sync(@Sendable (SyncGroupResponse) -> Void)
+        case join(Responder<JoinGroupResponse>)
+        case sync(Responder<SyncGroupResponse>)
     }
 
     private struct State {
@@ -28,6 +28,8 @@ final class GroupCoordinator: Sendable {
 
     let offsets: OffsetStore
     private let configuration: EventLogConfiguration
+    /// Which partitions there are.
+    private let exists: @Sendable (TopicPartition) -> Bool
     private let startedAt: Int64
     /// A clock that only goes forward, milliseconds.
     private let now: @Sendable () -> Int64
@@ -38,12 +40,14 @@ final class GroupCoordinator: Sendable {
     init(
         offsets: OffsetStore,
         configuration: EventLogConfiguration,
+        exists: @escaping @Sendable (TopicPartition) -> Bool,
         now: @escaping @Sendable () -> Int64,
         wallTime: @escaping @Sendable () -> Int64,
         newId: @escaping @Sendable () -> String
     ) {
         self.offsets = offsets
         self.configuration = configuration
+        self.exists = exists
         self.now = now
         self.wallTime = wallTime
         self.newId = newId
@@ -52,26 +56,20 @@ final class GroupCoordinator: Sendable {
 
     // MARK: Membership
 
-    func join(
-        _ request: JoinGroupRequest,
-        version: Int16,
-        clientId: String,
-        host: String,
-        reply: @escaping @Sendable (JoinGroupResponse) -> Void
-    ) {
-        guard Self.isValid(request.groupId) else {
-            return reply(JoinGroupResponse(error: .invalidGroupId, memberId: request.memberId))
-        }
+    func join(_ request: JoinGroupRequest, _ responder: Responder<JoinGroupResponse>) {
+        func refuse(_ error: ErrorCode) { responder.send(.init(error: error, memberId: request.memberId)) }
+        guard Self.isValid(request.groupId) else { return refuse(.invalidGroupId) }
+        let context = responder.context
         var request = request
         for place in request.protocols.indices {
             // Kept for long: the bytes must not keep the whole request frame in memory.
             request.protocols[place].metadata = ByteBuffer(buffer: request.protocols[place].metadata)
         }
-        let prefix = request.groupInstanceId ?? (clientId.isEmpty ? "member" : clientId)
+        let prefix = request.groupInstanceId ?? (context.clientId.isEmpty ? "member" : context.clientId)
         let client = GroupMachine.Client(
-            clientId: clientId,
-            host: host,
-            mustKnowMemberId: version >= 4,
+            clientId: context.clientId,
+            host: context.host,
+            mustKnowMemberId: context.version >= 4,
             newMemberId: "\(prefix.prefix(200))-\(newId())"
         )
         let now = now()
@@ -80,19 +78,16 @@ final class GroupCoordinator: Sendable {
                 guard request.memberId.isEmpty, makeRoom(&state) else { return nil }
                 state.groups[request.groupId] = Slot(machine: newMachine(request.groupId, now: now))
             }
-            let ticket = take(.join(reply), &state)
+            let ticket = take(.join(responder), &state)
             return update(request.groupId, &state) { machine in
                 machine.join(request, client: client, ticket: ticket, now: now)
             }
         }
-        guard let work else {
-            let error: ErrorCode = request.memberId.isEmpty ? .coordinatorNotAvailable : .unknownMemberId
-            return reply(JoinGroupResponse(error: error, memberId: request.memberId))
-        }
+        guard let work else { return refuse(request.memberId.isEmpty ? .coordinatorNotAvailable : .unknownMemberId) }
         deliver(work)
     }
 
-    func sync(_ request: SyncGroupRequest, reply: @escaping @Sendable (SyncGroupResponse) -> Void) {
+    func sync(_ request: SyncGroupRequest, _ responder: Responder<SyncGroupResponse>) {
         var request = request
         for place in request.assignments.indices {
             request.assignments[place].assignment = ByteBuffer(buffer: request.assignments[place].assignment)
@@ -100,89 +95,64 @@ final class GroupCoordinator: Sendable {
         let now = now()
         let work = state.withLock { state -> [Delivery]? in
             guard state.groups[request.groupId] != nil else { return nil }
-            let ticket = take(.sync(reply), &state)
+            let ticket = take(.sync(responder), &state)
             return update(request.groupId, &state) { $0.sync(request, ticket: ticket, now: now) }
         }
-        guard let work else { return reply(SyncGroupResponse(error: .unknownMemberId)) }
+        guard let work else { return responder.send(.init(error: .unknownMemberId)) }
         deliver(work)
     }
 
-    func heartbeat(_ request: HeartbeatRequest) -> ErrorCode {
+    func heartbeat(_ request: HeartbeatRequest, _ context: RequestContext) -> HeartbeatResponse {
         let now = now()
-        return state.withLock { state in
-            state.groups[request.groupId]?.machine.heartbeat(request, now: now) ?? .unknownMemberId
-        }
+        let error = state.withLock { $0.groups[request.groupId]?.machine.heartbeat(request, now: now) }
+        return HeartbeatResponse(error: error ?? .unknownMemberId)
     }
 
-    func leave(_ request: LeaveGroupRequest) -> LeaveGroupResponse {
+    func leave(_ request: LeaveGroupRequest, _ context: RequestContext) -> LeaveGroupResponse {
+        let isSingle = context.version < 3
+        let leaving = isSingle ? [.init(memberId: request.memberId)] : request.members
         let now = now()
-        var response = LeaveGroupResponse()
-        let work = state.withLock { state -> [Delivery] in
-            guard state.groups[request.groupId] != nil else {
-                response.members = request.members.map {
-                    .init(memberId: $0.memberId, groupInstanceId: $0.groupInstanceId, error: .unknownMemberId)
-                }
-                return []
-            }
-            return update(request.groupId, &state) { machine in
-                for member in request.members {
-                    let error = machine.leave(member, now: now)
-                    response.members.append(
-                        .init(memberId: member.memberId, groupInstanceId: member.groupInstanceId, error: error)
-                    )
-                }
-            }
+        var errors = leaving.map { _ in ErrorCode.unknownMemberId }
+        let work = state.withLock { state in
+            update(request.groupId, &state) { machine in errors = leaving.map { machine.leave($0, now: now) } }
         }
         deliver(work)
-        return response
+        let members = zip(leaving, errors).map { member, error in
+            LeaveGroupResponse.Member(
+                memberId: member.memberId,
+                groupInstanceId: member.groupInstanceId,
+                error: error
+            )
+        }
+        return LeaveGroupResponse(error: isSingle ? errors[0] : .none, members: members)
     }
 
     // MARK: Offsets
 
-    /// Commits offsets; answers when they are durable. `exists` tells which partitions there are.
-    func commit(
-        _ request: OffsetCommitRequest,
-        exists: (String, Int32) -> Bool,
-        reply: @escaping @Sendable (OffsetCommitResponse) -> Void
-    ) {
-        let now = now()
-        var verdict: ErrorCode = Self.isValid(request.groupId) ? .none : .invalidGroupId
-        if verdict == .none {
-            verdict = state.withLock { state in
-                if state.groups[request.groupId] == nil {
-                    if request.generation < 0 {
-                        let isKnown = offsets.hasOffsets(group: request.groupId)
-                        return isKnown || offsets.groupCount < configuration.maxGroups
-                            ? .none : .coordinatorNotAvailable
-                    }
-                    return offsets.generation(group: request.groupId) == nil ? .illegalGeneration : .unknownMemberId
-                }
-                defer { refresh(request.groupId, &state) }
-                return state.groups[request.groupId]?.machine.allowCommit(request, now: now) ?? .unknownMemberId
-            }
-        }
+    /// Commits offsets; answers when they are durable.
+    func commit(_ request: OffsetCommitRequest, _ responder: Responder<OffsetCommitResponse>) {
+        let verdict = verdict(request)
         let time = wallTime()
         var records: [OffsetStore.Record] = []
-        let topics = request.topics.map { topic in
-            topic.map { partition in
-                var error = verdict
-                let metadata = partition.metadata ?? ""
-                if error == .none, metadata.utf8.count > Self.maxMetadataLength { error = .offsetMetadataTooLarge }
-                if error == .none, !exists(topic.name, partition.index) { error = .unknownTopicOrPartition }
-                if error == .none {
-                    let value = CommittedOffset(
-                        offset: partition.offset,
-                        leaderEpoch: partition.leaderEpoch,
-                        metadata: metadata,
-                        committedAt: time
-                    )
-                    let key = TopicPartition(topic: topic.name, partition: partition.index)
-                    records.append(.offset(group: request.groupId, key, value))
-                }
-                return OffsetCommitResponse.Partition(index: partition.index, error: error)
-            }
+        func note(_ topic: String, _ partition: OffsetCommitRequest.Partition) -> ErrorCode {
+            guard verdict == .none else { return verdict }
+            let metadata = partition.metadata ?? ""
+            guard metadata.utf8.count <= Self.maxMetadataLength else { return .offsetMetadataTooLarge }
+            let key = TopicPartition(topic: topic, partition: partition.index)
+            guard exists(key) else { return .unknownTopicOrPartition }
+            let value = CommittedOffset(
+                offset: partition.offset,
+                leaderEpoch: partition.leaderEpoch,
+                metadata: metadata,
+                committedAt: time
+            )
+            records.append(.offset(group: request.groupId, key, value))
+            return .none
         }
-        guard !records.isEmpty else { return reply(OffsetCommitResponse(topics: topics)) }
+        let topics = request.topics.map { topic in
+            topic.map { OffsetCommitResponse.Partition(index: $0.index, error: note(topic.name, $0)) }
+        }
+        guard !records.isEmpty else { return responder.send(.init(topics: topics)) }
         offsets.write(records) { failure in
             let answered = topics.map { topic in
                 topic.map { partition in
@@ -190,12 +160,33 @@ final class GroupCoordinator: Sendable {
                     return OffsetCommitResponse.Partition(index: partition.index, error: .coordinatorNotAvailable)
                 }
             }
-            reply(OffsetCommitResponse(topics: answered))
+            responder.send(.init(topics: answered))
         }
     }
 
-    /// Committed offsets of one group; −1 where there is none.
-    func fetchOffsets(_ group: OffsetFetchRequest.Group) -> OffsetFetchResponse.Group {
+    /// Whether the group takes a commit.
+    private func verdict(_ request: OffsetCommitRequest) -> ErrorCode {
+        guard Self.isValid(request.groupId) else { return .invalidGroupId }
+        let now = now()
+        return state.withLock { state in
+            defer { refresh(request.groupId, &state) }
+            if let verdict = state.groups[request.groupId]?.machine.allowCommit(request, now: now) { return verdict }
+            if request.generation < 0 {
+                let hasRoom =
+                    offsets.hasOffsets(group: request.groupId) || offsets.groupCount < configuration.maxGroups
+                return hasRoom ? .none : .coordinatorNotAvailable
+            }
+            return offsets.generation(group: request.groupId) == nil ? .illegalGeneration : .unknownMemberId
+        }
+    }
+
+    /// Committed offsets; −1 where there is none.
+    func fetchOffsets(_ request: OffsetFetchRequest, _ context: RequestContext) -> OffsetFetchResponse {
+        let only = context.version < 8 ? fetchOffsets(request.only) : .init()
+        return OffsetFetchResponse(only: only, groups: request.groups.map(fetchOffsets))
+    }
+
+    private func fetchOffsets(_ group: OffsetFetchRequest.Group) -> OffsetFetchResponse.Group {
         let committed = offsets.offsets(group: group.groupId)
         let wanted =
             group.topics
@@ -204,15 +195,13 @@ final class GroupCoordinator: Sendable {
             }.sorted { $0.name < $1.name }
         let topics = wanted.map { topic in
             topic.map { index in
-                guard let value = committed[TopicPartition(topic: topic.name, partition: index)] else {
-                    return OffsetFetchResponse.Partition(index: index)
+                var answer = OffsetFetchResponse.Partition(index: index)
+                if let value = committed[TopicPartition(topic: topic.name, partition: index)] {
+                    answer.offset = value.offset
+                    answer.leaderEpoch = value.leaderEpoch
+                    answer.metadata = value.metadata
                 }
-                return .init(
-                    index: index,
-                    offset: value.offset,
-                    leaderEpoch: value.leaderEpoch,
-                    metadata: value.metadata
-                )
+                return answer
             }
         }
         return OffsetFetchResponse.Group(groupId: group.groupId, topics: topics)
@@ -220,7 +209,11 @@ final class GroupCoordinator: Sendable {
 
     // MARK: Looking at groups
 
-    func describe(_ groupId: String) -> DescribeGroupsResponse.Group {
+    func describe(_ request: DescribeGroupsRequest, _ context: RequestContext) -> DescribeGroupsResponse {
+        DescribeGroupsResponse(groups: request.groups.map(describe))
+    }
+
+    private func describe(_ groupId: String) -> DescribeGroupsResponse.Group {
         let machine = state.withLock { $0.groups[groupId]?.machine }
         var answer = DescribeGroupsResponse.Group(groupId: groupId)
         guard let machine else {
@@ -245,46 +238,48 @@ final class GroupCoordinator: Sendable {
         return answer
     }
 
-    func list(states: [String]) -> [ListGroupsResponse.Group] {
+    func list(_ request: ListGroupsRequest, _ context: RequestContext) -> ListGroupsResponse {
+        let wanted = Set(request.statesFilter)
+        return ListGroupsResponse(groups: all.filter { wanted.isEmpty || wanted.contains($0.state) })
+    }
+
+    /// Every group, by name.
+    private var all: [ListGroupsResponse.Group] {
         var groups: [String: ListGroupsResponse.Group] = [:]
-        for id in offsets.groups {
-            groups[id] = .init(groupId: id, protocolType: "", state: GroupMachine.Phase.empty.rawValue)
-        }
+        for id in offsets.groups { groups[id] = .init(groupId: id, state: GroupMachine.Phase.empty.rawValue) }
         state.withLock { state in
             for (id, slot) in state.groups {
-                groups[id] = .init(
-                    groupId: id,
-                    protocolType: slot.machine.protocolType ?? "",
-                    state: slot.machine.phase.rawValue
-                )
+                let (type, phase) = (slot.machine.protocolType, slot.machine.phase)
+                groups[id] = .init(groupId: id, protocolType: type ?? "", state: phase.rawValue)
             }
         }
-        let wanted = Set(states)
-        return groups.values.filter { wanted.isEmpty || wanted.contains($0.state) }.sorted { $0.groupId < $1.groupId }
+        return groups.values.sorted { $0.groupId < $1.groupId }
     }
 
     /// Groups by phase, for the metrics.
-    var phases: [String: Int] {
-        var counts: [String: Int] = [:]
-        for group in list(states: []) { counts[group.state, default: 0] += 1 }
-        return counts
-    }
+    var phases: [String: Int] { Dictionary(all.map { ($0.state, 1) }, uniquingKeysWith: +) }
 
-    /// Deletes groups without members; answers, in the same order, when that is durable.
-    func delete(_ groupIds: [String], reply: @escaping @Sendable ([ErrorCode]) -> Void) {
+    /// Deletes groups without members; answers when that is durable.
+    func delete(_ request: DeleteGroupsRequest, _ responder: Responder<DeleteGroupsResponse>) {
         let stored = offsets.groups
-        let errors = state.withLock { state in
-            groupIds.map { id -> ErrorCode in
-                guard let slot = state.groups[id] else { return stored.contains(id) ? .none : .groupIdNotFound }
-                guard slot.machine.isDeserted else { return .nonEmptyGroup }
+        let results = state.withLock { state in
+            request.groups.map { id -> DeleteGroupsResponse.Result in
+                guard let slot = state.groups[id] else {
+                    return .init(groupId: id, error: stored.contains(id) ? .none : .groupIdNotFound)
+                }
+                guard slot.machine.isDeserted else { return .init(groupId: id, error: .nonEmptyGroup) }
                 state.groups[id] = nil
-                return .none
+                return .init(groupId: id)
             }
         }
-        let removals = zip(groupIds, errors).filter { $1 == .none }.map { OffsetStore.Record.groupRemoved(group: $0.0) }
-        guard !removals.isEmpty else { return reply(errors) }
-        offsets.write(removals) { failure in
-            reply(failure == nil ? errors : errors.map { $0 == .none ? .coordinatorNotAvailable : $0 })
+        let removed = results.filter { $0.error == .none }
+        guard !removed.isEmpty else { return responder.send(.init(results: results)) }
+        offsets.write(removed.map { .groupRemoved(group: $0.groupId) }) { failure in
+            guard failure != nil else { return responder.send(.init(results: results)) }
+            let failed = results.map { result in
+                result.error == .none ? .init(groupId: result.groupId, error: .coordinatorNotAvailable) : result
+            }
+            responder.send(.init(results: failed))
         }
     }
 
@@ -385,16 +380,14 @@ final class GroupCoordinator: Sendable {
             case .persistGeneration(let generation):
                 delivery.records.append(.generation(group: groupId, generation))
             case .answerJoin(let ticket, let response):
-                guard case .join(let reply) = state.replies.removeValue(forKey: ticket) else { continue }
+                guard case .join(let responder) = state.replies.removeValue(forKey: ticket) else { continue }
                 delivery.answers.append { isDurable in
-                    reply(
-                        isDurable
-                            ? response : JoinGroupResponse(error: .coordinatorNotAvailable, memberId: response.memberId)
-                    )
+                    let failed = JoinGroupResponse(error: .coordinatorNotAvailable, memberId: response.memberId)
+                    responder.send(isDurable ? response : failed)
                 }
             case .answerSync(let ticket, let response):
-                guard case .sync(let reply) = state.replies.removeValue(forKey: ticket) else { continue }
-                delivery.answers.append { _ in reply(response) }
+                guard case .sync(let responder) = state.replies.removeValue(forKey: ticket) else { continue }
+                delivery.answers.append { _ in responder.send(response) }
             }
         }
         return [delivery]

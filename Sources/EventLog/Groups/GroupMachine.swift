@@ -51,6 +51,8 @@ struct GroupMachine: Sendable {
             protocols.first { $0.name == name }?.metadata ?? ByteBuffer()
         }
 
+        var isWaiting: Bool { joinTicket != nil || syncTicket != nil }
+
         var metadataSize: Int { protocols.reduce(0) { $0 + $1.metadata.readableBytes + $1.name.utf8.count } }
     }
 
@@ -74,9 +76,9 @@ struct GroupMachine: Sendable {
     var pendingMembers: [String: Int64] = [:]
     /// Instance id to member id.
     var staticMembers: [String: String] = [:]
-    /// When the preparing phase ends at the latest.
+    /// When the preparing phase ends at the latest; nil in the others.
     var rebalanceDeadline: Int64?
-    /// When members that have not asked for their assignment are given up.
+    /// When members that have not asked for their assignment are given up; nil but in the completing phase.
     var syncDeadline: Int64?
     /// Whether the preparing phase waits for more members of a new group, however many are there.
     var isInitialDelay = false
@@ -108,17 +110,8 @@ struct GroupMachine: Sendable {
 
     /// The next time at which ``expire(now:)`` has something to do.
     var nextDeadline: Int64? {
-        var deadline = pendingMembers.values.min()
-        for member in members where member.joinTicket == nil && member.syncTicket == nil {
-            deadline = min(deadline ?? member.deadline, member.deadline)
-        }
-        if phase == .preparing, let rebalanceDeadline {
-            deadline = min(deadline ?? rebalanceDeadline, rebalanceDeadline)
-        }
-        if phase == .completing || phase == .stable, let syncDeadline {
-            deadline = min(deadline ?? syncDeadline, syncDeadline)
-        }
-        return deadline
+        let sessions = members.lazy.filter { !$0.isWaiting }.map(\.deadline).min()
+        return [pendingMembers.values.min(), sessions, rebalanceDeadline, syncDeadline].compactMap { $0 }.min()
     }
 
     // MARK: Heartbeat
@@ -168,16 +161,16 @@ struct GroupMachine: Sendable {
             return .none
         }
         guard position(memberId) != nil else { return .unknownMemberId }
-        remove(memberId, error: .unknownMemberId)
+        remove(memberId)
         return .none
     }
 
     /// Removes a member, answers what it waits for, and rebalances the rest.
-    private mutating func remove(_ memberId: String, error: ErrorCode) {
+    private mutating func remove(_ memberId: String) {
         guard let place = position(memberId) else { return }
         let member = members.remove(at: place)
         if let instanceId = member.instanceId, staticMembers[instanceId] == memberId { staticMembers[instanceId] = nil }
-        answerWaiting(member, error: error)
+        answerWaiting(member, error: .unknownMemberId)
         if leader == memberId { leader = members.first?.id }
         switch phase {
         case .stable, .completing: prepareRebalance()
@@ -201,20 +194,13 @@ struct GroupMachine: Sendable {
         let lapsed = pendingMembers.filter { $0.value <= now }
         for id in lapsed.keys { pendingMembers[id] = nil }
         if !lapsed.isEmpty { tryToComplete() }
-        if let deadline = syncDeadline, deadline <= now, phase == .completing || phase == .stable {
+        if let deadline = syncDeadline, deadline <= now {
+            // Whoever asked for its assignment keeps its place; the others had their time.
             syncDeadline = nil
-            if phase == .completing {
-                // Whoever asked for its assignment keeps its place; the others had their time.
-                for id in members.filter({ $0.syncTicket == nil }).map(\.id) {
-                    remove(id, error: .unknownMemberId)
-                }
-            }
+            for id in members.filter({ $0.syncTicket == nil }).map(\.id) { remove(id) }
         }
-        let expired = members.filter { $0.deadline <= now && $0.joinTicket == nil && $0.syncTicket == nil }
-        for member in expired { remove(member.id, error: .unknownMemberId) }
-        if phase == .preparing, let deadline = rebalanceDeadline, deadline <= now {
-            completeJoin()
-        }
+        for member in members.filter({ $0.deadline <= now && !$0.isWaiting }) { remove(member.id) }
+        if let deadline = rebalanceDeadline, deadline <= now { completeJoin() }
     }
 }
 

@@ -77,14 +77,11 @@ private struct MemoryCursor {
 extension ByteBuffer {
     /// A zigzag varint of at most 64 bits, or nil when it is cut short or too long.
     mutating func readZigZag() -> Int64? {
-        var result: UInt64 = 0
-        var shift: UInt64 = 0
-        while shift < 64 {
-            guard let byte = readInteger(as: UInt8.self) else { return nil }
-            result |= UInt64(byte & 0x7F) << shift
-            if byte & 0x80 == 0 { return Int64(bitPattern: (result >> 1) ^ (~(result & 1) &+ 1)) }
-            shift += 7
+        let (value, size) = withUnsafeReadableBytes { bytes in
+            var cursor = MemoryCursor(bytes: bytes, position: 0)
+            return (cursor.zigZag(), cursor.position)
         }
-        return nil
+        moveReaderIndex(forwardBy: size)
+        return value
     }
 }

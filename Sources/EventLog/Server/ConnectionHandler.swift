@@ -281,13 +281,10 @@ final class ConnectionHandler: ChannelInboundHandler {
         var body = body
         do throws(WireError) {
             let header = try RequestHeader.read(&body)
-            guard let row = ApiTable.row(key: header.key) else {
-                throw .unsupported(key: header.key, version: header.version)
-            }
+            guard let row = ApiTable.row(key: header.key),
+                row.advertised.contains(header.version) || row.key == .apiVersions
+            else { throw .unsupported(key: header.key, version: header.version) }
             let isKnownVersion = row.advertised.contains(header.version)
-            guard isKnownVersion || row.key == .apiVersions else {
-                throw .unsupported(key: header.key, version: header.version)
-            }
             let known = RequestContext(
                 row: row,
                 version: isKnownVersion ? header.version : 0,

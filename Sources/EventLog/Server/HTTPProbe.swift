@@ -5,15 +5,11 @@ import NIOPosix
 import Telemetry
 
 /// The small HTTP listener: `/health/live`, `/health/ready` and `/metrics`. Answers one request per connection.
-final class HTTPProbe: Sendable {
+struct HTTPProbe: Sendable {
     let channel: any Channel
-    var port: Int? { channel.localAddress?.port }
-    private let source: NIOLockedValueBox<Broker?>
+    fileprivate let source: NIOLockedValueBox<Broker?>
 
-    private init(channel: any Channel, source: NIOLockedValueBox<Broker?>) {
-        self.channel = channel
-        self.source = source
-    }
+    var port: Int? { channel.localAddress?.port }
 
     /// Listens where the configuration says; nil when it says nowhere.
     static func bind(_ configuration: EventLogConfiguration, group: any EventLoopGroup) async throws -> HTTPProbe? {
@@ -67,28 +63,20 @@ private final class ProbeHandler: ChannelInboundHandler {
     private func answer(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
         let broker = source.withLockedValue { $0 }
         let path = head.uri.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "/"
-        var status = HTTPResponseStatus.ok
-        var type = "application/json"
-        var text = ""
-        switch (head.method, path) {
-        case (.GET, "/health/live"), (.HEAD, "/health/live"):
-            text = "{\"status\":\"live\"}\n"
-        case (.GET, "/health/ready"), (.HEAD, "/health/ready"):
-            status = broker == nil ? .serviceUnavailable : .ok
-            text = broker == nil ? "{\"status\":\"recovering\"}\n" : "{\"status\":\"ready\"}\n"
-        case (.GET, "/metrics"):
-            type = PrometheusRegistry.contentType
-            text = broker.map { String(decoding: LogMetrics.page($0), as: UTF8.self) } ?? ""
-        case (.GET, _), (.HEAD, _):
-            status = .notFound
-            text = "{\"status\":404,\"title\":\"Not Found\"}\n"
-        default:
-            status = .methodNotAllowed
-            text = "{\"status\":405,\"title\":\"Method Not Allowed\"}\n"
-        }
-        let body = ByteBuffer(string: text)
+        let isRead = head.method == .GET || head.method == .HEAD
+        let (status, text): (HTTPResponseStatus, String) =
+            switch path {
+            case _ where !isRead: (.methodNotAllowed, #"{"status":405,"title":"Method Not Allowed"}"#)
+            case "/health/live": (.ok, #"{"status":"live"}"#)
+            case "/health/ready" where broker == nil: (.serviceUnavailable, #"{"status":"recovering"}"#)
+            case "/health/ready": (.ok, #"{"status":"ready"}"#)
+            case "/metrics": (.ok, broker.map { String(decoding: LogMetrics.page($0), as: UTF8.self) } ?? "")
+            default: (.notFound, #"{"status":404,"title":"Not Found"}"#)
+            }
+        let isPage = isRead && path == "/metrics"
+        let body = ByteBuffer(string: isPage ? text : text + "\n")
         var headers = HTTPHeaders()
-        headers.add(name: "content-type", value: type)
+        headers.add(name: "content-type", value: isPage ? PrometheusRegistry.contentType : "application/json")
         headers.add(name: "content-length", value: "\(body.readableBytes)")
         headers.add(name: "connection", value: "close")
         context.write(wrapOutboundOut(.head(.init(version: .http1_1, status: status, headers: headers))), promise: nil)

@@ -90,6 +90,7 @@ public final class LogServer: Sendable {
         let groups = GroupCoordinator(
             offsets: store.offsets,
             configuration: configuration,
+            exists: { store.partition($0.topic, $0.partition) != nil },
             now: { Int64((ContinuousClock.now - began) / .milliseconds(1)) },
             wallTime: environment.now,
             newId: { UUID().uuidString.lowercased() }

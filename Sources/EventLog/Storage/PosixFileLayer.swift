@@ -83,25 +83,15 @@ private final class PosixFile: LogFile {
 
     func read(at position: Int, count: Int) throws(StorageError) -> ByteBuffer {
         var buffer = ByteBufferAllocator().buffer(capacity: count)
-        var failure: Int32 = 0
-        var done = 0
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
-            while done < count {
-                let got = pread(descriptor, target.baseAddress.map { $0 + done }, count - done, off_t(position + done))
-                if got > 0 {
-                    done += got
-                } else if got == 0 {
-                    break
-                } else if errno != EINTR {
-                    failure = errno
-                    break
-                }
+        while buffer.readableBytes < count {
+            let done = buffer.readableBytes
+            var got = 0
+            buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count - done) { target in
+                got = pread(descriptor, target.baseAddress, count - done, off_t(position + done))
+                return max(got, 0)
             }
-            return done
-        }
-        if failure != 0 {
-            errno = failure
-            throw .posix("pread", path)
+            if got == 0 { break }
+            if got < 0, errno != EINTR { throw .posix("pread", path) }
         }
         return buffer
     }

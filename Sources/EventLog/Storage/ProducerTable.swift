@@ -140,25 +140,28 @@ struct PartitionSnapshot: Equatable, Sendable {
         guard let (found, crc) = file.readMultipleIntegers(as: (UInt64, UInt32).self), found == magic else {
             return nil
         }
-        var body = file.slice()
-        guard Checksum.crc32c(body, from: 0, count: body.readableBytes) == crc,
-            let (offset, epochs) = body.readMultipleIntegers(as: (Int64, Int32).self), epochs >= 0
-        else { return nil }
-        var snapshot = PartitionSnapshot(offset: offset)
-        for _ in 0..<epochs {
-            guard let (epoch, start) = body.readMultipleIntegers(as: (Int32, Int64).self) else { return nil }
-            snapshot.epochs.note(epoch: epoch, offset: start)
+        guard Checksum.crc32c(file, from: file.readerIndex, count: file.readableBytes) == crc else { return nil }
+        var reader = WireReader(file, version: 0, isFlexible: false)
+        return try? read(&reader)
+    }
+
+    private static func read(_ reader: inout WireReader) throws(WireError) -> PartitionSnapshot {
+        var snapshot = PartitionSnapshot(offset: try reader.value())
+        for _ in 0..<(try reader.elementCount() ?? 0) {
+            snapshot.epochs.note(epoch: try reader.value(), offset: try reader.value())
         }
-        guard let count = body.readInteger(as: Int32.self), count >= 0 else { return nil }
-        for _ in 0..<count {
-            typealias Fields = (Int64, Int16, Int64, UInt8)
-            guard let (id, epoch, used, batches) = body.readMultipleIntegers(as: Fields.self) else { return nil }
-            var producer = ProducerTable.Producer(epoch: epoch, batches: [], lastUsed: used)
-            for _ in 0..<batches {
-                guard let (first, last, base) = body.readMultipleIntegers(as: (Int32, Int32, Int64).self) else {
-                    return nil
-                }
-                producer.batches.append(.init(firstSequence: first, lastSequence: last, baseOffset: base))
+        for _ in 0..<(try reader.elementCount() ?? 0) {
+            let id: Int64 = try reader.value()
+            var producer = ProducerTable.Producer(
+                epoch: try reader.value(),
+                batches: [],
+                lastUsed: try reader.value()
+            )
+            for _ in 0..<(try reader.integer(UInt8.self)) {
+                let (first, last): (Int32, Int32) = (try reader.value(), try reader.value())
+                producer.batches.append(
+                    .init(firstSequence: first, lastSequence: last, baseOffset: try reader.value())
+                )
             }
             snapshot.producers.restore(id, producer)
         }
