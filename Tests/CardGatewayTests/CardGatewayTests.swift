@@ -82,7 +82,7 @@ import Testing
         let folder = try TemporaryFolder()
         let callbacks = RecordingCallbacks()
         let gateway = try gateway(folder, callbacks: callbacks) { $0.lateMilliseconds = 400 }
-        let running = Task { await gateway.run() }
+        let running = Task { try await gateway.run() }
         _ = await gateway.perform(authorize("k1", card: "tok_late"))
         let capture = OperationRequest(key: "k2", content: .capture(authorization: "auth_1"))
         #expect(await gateway.perform(capture) == .silence)
@@ -93,7 +93,7 @@ import Testing
         #expect(await eventually { callbacks.entries.count == 1 })
         #expect(try await gateway.operation(forKey: "k2")?.result == .succeeded)
         gateway.close()
-        await running.value
+        try await running.value
     }
 
     @Test func aLateCaptureSurvivesARestartAndLandsOnce() async throws {
@@ -107,10 +107,10 @@ import Testing
         let callbacks = RecordingCallbacks()
         let second = try CardGateway(configuration: configuration(folder), clock: later, callbacks: callbacks)
         #expect(second.statistics.inProgress == 1)
-        let running = Task { await second.run() }
+        let running = Task { try await second.run() }
         #expect(await eventually { callbacks.entries.map(\.key) == ["k2"] })
         second.close()
-        await running.value
+        try await running.value
 
         let third = try gateway(folder)
         #expect(third.statistics.inProgress == 0)

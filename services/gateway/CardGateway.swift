@@ -45,8 +45,8 @@ public final class CardGateway: Sendable {
     private let configuration: GatewayConfiguration
     private let clock: any WallClock
     private let callbacks: any CallbackSink
-    private let late: AsyncStream<LateJournal.Pending>
-    private let lateInput: AsyncStream<LateJournal.Pending>.Continuation
+    private let late: AsyncThrowingStream<LateJournal.Pending, any Error>
+    private let lateInput: AsyncThrowingStream<LateJournal.Pending, any Error>.Continuation
     private let patience = Patience()
 
     /// Opens the ledger and the journal beside it.
@@ -66,7 +66,7 @@ public final class CardGateway: Sendable {
         self.clock = clock
         self.callbacks = callbacks
         state = Mutex(State(book: book, lastHash: lastHash, inProgress: Set(pending.map(\.key))))
-        (late, lateInput) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.maximumLate))
+        (late, lateInput) = AsyncThrowingStream.makeStream(bufferingPolicy: .bufferingOldest(Self.maximumLate))
         for capture in pending.prefix(Self.maximumLate) { lateInput.yield(capture) }
     }
 
@@ -76,9 +76,11 @@ public final class CardGateway: Sendable {
     static let maximumFlaky = 100_000
 
     /// Lands late captures when their time has come. Runs until cancelled; what has not landed by then stays in the journal.
-    public func run() async {
-        await withDiscardingTaskGroup { group in
-            for await capture in late {
+    /// - Throws: ``LedgerFault`` once the ledger or the journal could not be written. What they hold is uncertain then, and only
+    ///   opening them again tells: the process ends, and the next one begins with what is on the disk.
+    public func run() async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            for try await capture in late {
                 group.addTask { [self] in
                     let wait = capture.due.milliseconds(since: clock.now())
                     guard await patience.pause(milliseconds: max(0, wait)) else { return }
@@ -190,6 +192,7 @@ public final class CardGateway: Sendable {
         do {
             try await file.waitUntilDurable(entry.seq)
         } catch {
+            lateInput.finish(throwing: error)
             return .problem(.ledgerFailed)
         }
         Failpoints.reach("card.before-answer", about: [entry.reference])
@@ -225,6 +228,7 @@ public final class CardGateway: Sendable {
             try await journal.add(capture)
         } catch {
             state.withLock { _ = $0.inProgress.remove(request.key) }
+            lateInput.finish(throwing: error)
             return .problem(.ledgerFailed)
         }
         Failpoints.reach("card.late.after-journal")
@@ -240,7 +244,12 @@ public final class CardGateway: Sendable {
             state.inProgress.remove(capture.key)
             return record(request, .late, landsLate: true, in: &state)
         }
-        guard case .success(let entry) = result, (try? await file.waitUntilDurable(entry.seq)) != nil else { return }
+        guard case .success(let entry) = result else { return }
+        do {
+            try await file.waitUntilDurable(entry.seq)
+        } catch {
+            return lateInput.finish(throwing: error)
+        }
         Failpoints.reach("card.late.after-landing", about: [entry.reference])
         announce(entry, answered: false)
     }

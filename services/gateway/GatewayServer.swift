@@ -64,14 +64,22 @@ public struct GatewayServer: Service {
     }
 
     /// Serves until the graceful shutdown; then lets held connections go, writes what waits and returns.
+    /// - Throws: when a listener fails, and ``LedgerFault`` when the ledger cannot be written any more.
     public func run() async throws {
         do {
             try await withGracefulShutdownHandler {
                 try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask { await gateway.run() }
+                    group.addTask { try await gateway.run() }
                     if let callbacks { group.addTask { await callbacks.run() } }
                     group.addTask { try await serve() }
-                    try await group.waitForAll()
+                    do {
+                        for try await _ in group {}
+                    } catch {
+                        // The first failure ends all.
+                        gateway.releaseEverything()
+                        callbacks?.end()
+                        throw error
+                    }
                 }
             } onGracefulShutdown: {
                 gateway.releaseEverything()
@@ -84,7 +92,7 @@ public struct GatewayServer: Service {
         await close()
     }
 
-    /// Both listeners; when one ends or fails, so does the rest.
+    /// Both listeners; when one fails, so does the rest.
     private func serve() async throws {
         defer {
             gateway.releaseEverything()
