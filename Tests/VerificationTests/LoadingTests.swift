@@ -105,6 +105,34 @@ import Testing
         #expect(throws: EvidenceFault.self) { try TextFiles.loadHistory("/nowhere/load.jsonl") }
     }
 
+    @Test func poisonMayBeDoubtful() throws {
+        let folder = try TemporaryDatabase()
+        let path = folder.folder + "/poison.txt"
+        try "chaos-1\n\nchaos-2 ?\nchaos-3 ?\nchaos-3\nchaos-4".write(toFile: path, atomically: true, encoding: .utf8)
+        let poison = try TextFiles.poison(path)
+        #expect(poison.certain == ["chaos-1", "chaos-3", "chaos-4"])
+        #expect(poison.doubtful == ["chaos-2"])
+        try "chaos-1 chaos-2\n".write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(throws: EvidenceFault.self) { try TextFiles.poison(path) }
+        #expect(throws: EvidenceFault.self) { try TextFiles.poison("/nowhere/poison.txt") }
+    }
+
+    @Test func aReceiptMayNameItsEndpoint() throws {
+        let folder = try TemporaryDatabase()
+        let path = folder.folder + "/receipts.jsonl"
+        let lines = [
+            #"{"id":"e1","digest":"d","verified":true,"status":204,"endpoint":"ep_1"}"#,
+            #"{"id":"","digest":"d","verified":false,"status":0}"#, #"{"id":"e1","dig"#,
+        ]
+        try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(
+            try TextFiles.receipts(path) == [
+                WebhookReceipt(event: "e1", digest: "d", isVerified: true, status: 204, endpoint: "ep_1"),
+                WebhookReceipt(event: "", digest: "d", isVerified: false, status: 0),
+            ]
+        )
+    }
+
     @Test func aTornHistoryIsReadAndADamagedOneIsNot() throws {
         let line = #"{"key":"a","outcome":"ok","order":"1"}"#
         #expect(try history(line + "\n" + line.dropLast(5)).count == 1)

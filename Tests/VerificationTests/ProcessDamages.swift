@@ -120,10 +120,13 @@ extension Damages {
         Damage("W1", "being sent and no attempt begun", names: "no attempt was begun") {
             $0.webhooks?.deliveries[0].state = "sending"
         },
-        Damage("W1", "never tried", names: "never tried") {
+        Damage("W1", "never tried", names: "never tried", also: ["W3"]) {
             $0.webhooks?.deliveries[0].state = "pending"
             $0.webhooks?.deliveries[0].attempts = 0
             $0.webhooks?.attempts.removeFirst(2)
+        },
+        Damage("W1", "called delivered, and its receiver never took it", names: "ep never took it") {
+            $0.receipts?[1].status = 500
         },
         Damage("W2", "two contents under one id", names: "two contents") { $0.receipts?[1].digest = "digest-other" },
         Damage("W2", "a request that could not be verified", names: "request 2") { $0.receipts?[1].isVerified = false },
@@ -140,6 +143,10 @@ extension Damages {
         },
         Damage("W3", "more attempts counted than there are", names: "counts 3") {
             $0.webhooks?.deliveries[0].attempts = 3
+        },
+        Damage("W3", "a request for which no attempt was written down", names: "3 times, by 2 attempts") { evidence in
+            guard let receipt = evidence.receipts?[1] else { throw NotThere() }
+            evidence.receipts?.append(receipt)
         },
     ]
 

@@ -465,7 +465,13 @@ struct World {
                 )
             )
             receipts.append(
-                .init(event: event, digest: "digest-of-\(event)", isVerified: true, status: index == 0 ? 503 : 204)
+                .init(
+                    event: event,
+                    digest: "digest-of-\(event)",
+                    isVerified: true,
+                    status: index == 0 ? 503 : 204,
+                    endpoint: "ep"
+                )
             )
         }
     }

@@ -27,7 +27,11 @@ struct VerifyCommand: AsyncParsableCommand {
     )
     @Option(name: .long, help: "What `waybill load --history` wrote: needed for A2 to A4.") var history: String?
     @Option(name: .long, help: "What `waybill webhook listen --receipts` wrote: needed for W2.") var receipts: String?
-    @Option(name: .long, help: "A file with the id of each message that deserves to be a dead letter: needed for D1.")
+    @Option(
+        name: .long,
+        help:
+            "A file with the id of each message that deserves to be a dead letter, ? behind what may be lost: needed for D1."
+    )
     var poison: String?
     @Option(name: .long, help: "How often the run was interrupted: needed for X9.") var interruptions: Int?
     @Option(name: .long, help: "The data folder; that of the running installation unless given.") var dataDir: String?

@@ -12,13 +12,17 @@ let deadLetterChecks = [
                 : .notExamined("\(counted(messages.count, "dead letter")), and nobody said which deserve it (--poison)")
         }
         let present = Set(messages.compactMap(\.messageID))
-        var violations = present.subtracting(poison).map { "message \($0) is a dead letter and no poison" }
+        let doubtful = evidence.doubtfulPoison
+        var violations = present.subtracting(poison).subtracting(doubtful).map {
+            "message \($0) is a dead letter and no poison"
+        }
         violations += poison.subtracting(present).map { "message \($0) is poison and no dead letter" }
         violations += messages.filter { $0.messageID == nil }.map {
             "letter \($0.id) from \($0.source) has no id, so that nobody can have declared it"
         }
         return .of(
-            counted(messages.count, "letter") + ", " + counted(poison.count, "poison id"),
+            counted(messages.count, "letter") + ", " + counted(poison.count, "poison id")
+                + (doubtful.isEmpty ? "" : " and \(counted(doubtful.count, "doubtful one"))"),
             violations: violations
         )
     },

@@ -29,6 +29,8 @@ let webhookChecks = [
                 violations.append("event \(row.messageID) was wanted and has no delivery")
             }
         }
+        // The receiver wrote before it answered, and was read before the database.
+        if evidence.isQuiescent { violations += neverTaken(webhooks, evidence.receipts ?? []) }
         return .of(
             counted(webhooks.deliveries.count, "delivery", plural: "deliveries") + ", "
                 + counted(webhooks.attempts.count, "attempt"),
@@ -84,6 +86,7 @@ let webhookChecks = [
                 "delivery \(delivery.number) counts \(delivery.attempts) attempts and has \(last[delivery.number]?.number ?? 0)"
             )
         }
+        if !webhooks.isPruned { violations += requestsWithoutRows(webhooks, evidence.receipts ?? []) }
         return .of(
             counted(webhooks.attempts.count, "attempt") + ", "
                 + counted(webhooks.deliveries.count, "delivery", plural: "deliveries"),
@@ -91,3 +94,40 @@ let webhookChecks = [
         )
     },
 ]
+
+/// One event at one endpoint.
+private struct Parcel: Hashable {
+    var endpoint: String
+    var event: String
+}
+
+/// Deliveries that the sender believes made, and that the receiver who writes everything down never took.
+private func neverTaken(_ webhooks: WebhookEvidence, _ receipts: [WebhookReceipt]) -> [String] {
+    let recording = Set(receipts.compactMap(\.endpoint))
+    let taken = Set(
+        receipts.compactMap { receipt in
+            (200..<300).contains(receipt.status)
+                ? receipt.endpoint.map { Parcel(endpoint: $0, event: receipt.event) } : nil
+        }
+    )
+    return webhooks.deliveries.filter {
+        $0.state == "delivered" && recording.contains($0.endpoint)
+            && !taken.contains(Parcel(endpoint: $0.endpoint, event: $0.event))
+    }.map { "delivery \($0.number) of event \($0.event) is called delivered, and \($0.endpoint) never took it" }
+}
+
+/// Requests that came though no attempt for them had been written down before.
+private func requestsWithoutRows(_ webhooks: WebhookEvidence, _ receipts: [WebhookReceipt]) -> [String] {
+    var rows: [Parcel: Int64] = [:]
+    for delivery in webhooks.deliveries {
+        rows[Parcel(endpoint: delivery.endpoint, event: delivery.event), default: 0] += delivery.attempts
+    }
+    var requests: [Parcel: Int64] = [:]
+    for receipt in receipts where receipt.isVerified {
+        guard let endpoint = receipt.endpoint else { continue }
+        requests[Parcel(endpoint: endpoint, event: receipt.event), default: 0] += 1
+    }
+    return requests.filter { $0.value > rows[$0.key, default: 0] }.map {
+        "\($0.key.endpoint) got event \($0.key.event) \($0.value) times, by \(counted(Int(rows[$0.key, default: 0]), "attempt"))"
+    }
+}

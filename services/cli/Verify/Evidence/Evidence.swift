@@ -26,6 +26,8 @@ public struct Evidence: Sendable {
     public var deadLetters: [DeadLetterEvidence]?
     /// Ids of the messages that deserve to be dead letters: what a generator of poison says that it sent.
     public var poison: Set<String>?
+    /// Poison of which the generator cannot say that it arrived: a dead letter or not, both is right.
+    public var doubtfulPoison: Set<String> = []
     /// How often something was killed, frozen or cut off during the run: the bound of X9.
     public var interruptions: Int?
     /// The end of each partition (`orders/3` → 17), noted before any database was read. What the log held then, the databases

@@ -89,14 +89,17 @@ public struct WebhookReceipt: Sendable, Hashable {
     public var digest: String
     /// Whether signature, timestamp and body fit together.
     public var isVerified: Bool
-    /// The status that was answered.
+    /// The status that was answered; 0 for no answer.
     public var status: Int
+    /// The endpoint as which the receiver is known to the sender, if it knows that.
+    public var endpoint: String?
 
     /// Makes a receipt.
-    public init(event: String, digest: String, isVerified: Bool, status: Int) {
+    public init(event: String, digest: String, isVerified: Bool, status: Int, endpoint: String? = nil) {
         self.event = event
         self.digest = digest
         self.isVerified = isVerified
         self.status = status
+        self.endpoint = endpoint
     }
 }

@@ -21,7 +21,7 @@ public struct EvidenceLoader: Sendable {
         public var load: String?
         /// What `waybill webhook listen --receipts` wrote.
         public var receipts: String?
-        /// Ids of the messages that deserve to be dead letters, one in a line.
+        /// Ids of the messages that deserve to be dead letters, one in a line; with ` ?` behind those that may not have arrived.
         public var poison: String?
         /// How often the run was interrupted.
         public var interruptions: Int?
@@ -104,7 +104,11 @@ public struct EvidenceLoader: Sendable {
             progress("the receiver's record")
             evidence.receipts = try TextFiles.receipts(path)
         }
-        evidence.poison = try records.poison.map(TextFiles.poison)
+        if let path = records.poison {
+            let poison = try TextFiles.poison(path)
+            evidence.poison = poison.certain
+            evidence.doubtfulPoison = poison.doubtful
+        }
         progress("the gateway's ledger")
         evidence.gateway = try TextFiles.gatewayLedger(dataDirectory + "/gateway/ledger.jsonl")
     }

@@ -38,7 +38,7 @@ enum TextFiles {
         return Set(file.complete.compactMap { (try? StrictJSON.parse(Array($0)))?["key"]?.stringValue })
     }
 
-    /// What a receiver of webhooks wrote: lines with `id`, `digest`, `verified` and `status`.
+    /// What a receiver of webhooks wrote: lines with `id`, `digest`, `verified`, `status` and, if it knows that, its `endpoint`.
     static func receipts(_ path: String) throws -> [WebhookReceipt] {
         guard let file = try lines(path) else { throw EvidenceFault("There is no record \(path).") }
         return try file.complete.enumerated().map { index, line in
@@ -46,17 +46,31 @@ enum TextFiles {
                 let digest = value["digest"]?.stringValue, let isVerified = value["verified"]?.boolValue,
                 let status = value["status"]?.integerValue
             else { throw EvidenceFault("Line \(index + 1) of \(path) is no request.") }
-            return WebhookReceipt(event: event, digest: digest, isVerified: isVerified, status: Int(clamping: status))
+            return WebhookReceipt(
+                event: event,
+                digest: digest,
+                isVerified: isVerified,
+                status: Int(clamping: status),
+                endpoint: value["endpoint"]?.stringValue
+            )
         }
     }
 
-    /// Ids of poison messages, one in a line.
-    static func poison(_ path: String) throws -> Set<String> {
+    /// Ids of poison messages, one in a line. A question mark behind one says that it may not have arrived.
+    static func poison(_ path: String) throws -> (certain: Set<String>, doubtful: Set<String>) {
         guard let file = try lines(path) else { throw EvidenceFault("There is no list \(path).") }
-        let all = file.complete + [file.torn]
-        return Set(all.map { String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .whitespaces) }).subtracting([
-            ""
-        ])
+        var certain: Set<String> = []
+        var doubtful: Set<String> = []
+        for line in file.complete + [file.torn] {
+            let words = String(decoding: line, as: UTF8.self).split(whereSeparator: \.isWhitespace).map(String.init)
+            switch words.count {
+            case 0: break
+            case 1: certain.insert(words[0])
+            case 2 where words[1] == "?": doubtful.insert(words[0])
+            default: throw EvidenceFault("\(path) has a line that is no id: \(words.joined(separator: " ").prefix(80))")
+            }
+        }
+        return (certain, doubtful.subtracting(certain))
     }
 
     /// The history that a load run wrote: lines with `key`, `outcome` and, for acknowledged ones, `order` and `answer`, a digest
