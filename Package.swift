@@ -233,8 +233,8 @@ let serviceTargets: [Target] = [
     .target(
         name: "Chaos",
         dependencies: [
-            "FaultProxy", "HTTPKit", "Kafka", "StrictJSON", argumentParser, crypto, logging, nioCore, nioPosix,
-            nioHTTP1,
+            "FaultProxy", "HTTPKit", "Kafka", "Messaging", "StrictJSON", "Webhooks", argumentParser, crypto, logging,
+            nioCore, nioPosix, nioHTTP1,
         ],
         path: "services/chaos",
         exclude: ["Main", "README.md"],
@@ -290,7 +290,7 @@ let testTargets: [Target] = [
     ),
     tests("Supervision", ["Supervision", "waybill-supervisor"]),
     tests("FaultProxy", ["FaultProxy", nioCore, nioPosix]),
-    tests("Chaos", ["Chaos"]),
+    tests("Chaos", ["Chaos", "HTTPKit", "Messaging", "StrictJSON", "Webhooks"]),
     tests("Commerce", ["Commerce", "Messaging"]),
     tests("OrderCore", ["OrderCore", "Commerce", "Messaging"]),
     tests(

@@ -68,7 +68,8 @@ check_again() {
     local output=()
     [ "$json" = no ] || output=(--json)
     WAYBILL_RUN_DIR=$kept KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:$port \
-        "$bin/waybill" verify --data-dir "$kept/data" --history "$kept/history.jsonl" --settle 1 "${output[@]}" || code=$?
+        "$bin/waybill" verify --data-dir "$kept/data" --history "$kept/history.jsonl" --receipts "$kept/webhooks.jsonl" \
+        --poison "$kept/poison.txt" --settle 1 "${output[@]}" || code=$?
     kill -TERM "$pid"
     wait "$pid" || true
     return "$code"
@@ -97,7 +98,9 @@ esac
 arguments+=(--root "$root" --programs "$bin" --folder "$folder")
 
 # Whatever ends us, nothing stays behind.
+running=''
 take_down() {
+    if [ -n "$running" ] && kill -TERM "$running" 2>/dev/null; then wait "$running" || true; fi
     [ ! -f "$folder/run/layout" ] || "$root/scripts/down.sh" --run-dir "$folder/run" >/dev/null 2>&1 || true
 }
 trap take_down EXIT
@@ -113,4 +116,10 @@ elif unshare -rm mount -t tmpfs tmpfs /mnt 2>/dev/null; then
 else
     complain "Disks cannot be made full here: that takes the right to mount."
 fi
-"${run[@]}" "${arguments[@]}"
+# Beside us, so that a signal is answered at once and not when the run is over.
+"${run[@]}" "${arguments[@]}" &
+running=$!
+code=0
+wait "$running" || code=$?
+running=''
+exit "$code"

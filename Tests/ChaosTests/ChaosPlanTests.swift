@@ -9,7 +9,7 @@ struct ChaosPlanTests {
         inboxes: ["order.inbox", "payment.inbox", "inventory.inbox"],
         topics: ["orders", "payments", "inventory"],
         links: Routes.all.map(\.name),
-        disks: Installation.services
+        disks: Installation.services + ["gateway", "event-log"]
     )
 
     static func plan(_ seed: UInt64, minutes: Int64 = 12) -> ChaosPlan {
@@ -64,12 +64,22 @@ struct ChaosPlanTests {
         #expect(plan.faults.map(\.number) == Array(1...plan.faults.count))
     }
 
+    @Test("Each disk is filled by the kind that is meant for it, and never beside another blow at its owner")
+    func disks() {
+        #expect(Self.targets.names(for: .fillDisk) == Installation.services)
+        #expect(Self.targets.names(for: .fillGatewayDisk) == ["gateway"])
+        #expect(Self.targets.names(for: .fillEventLogDisk) == ["event-log"])
+        #expect(Self.targets.claims(.fillGatewayDisk, "gateway") == Self.targets.claims(.killGateway, "gateway"))
+        #expect(Self.targets.claims(.fillEventLogDisk, "event-log") == Self.targets.claims(.killEventLog, "event-log"))
+    }
+
     @Test("What cannot be done here is not planned")
     func withoutDisks() {
         var targets = Self.targets
         targets.disks = []
         let plan = ChaosPlan(seed: 1, milliseconds: 12 * 60_000, targets: targets)
-        #expect(!plan.faults.contains { $0.kind == .fillDisk })
+        let fills: Set<FaultKind> = [.fillDisk, .fillGatewayDisk, .fillEventLogDisk]
+        #expect(!plan.faults.contains { fills.contains($0.kind) })
         #expect(plan.faults.count >= 400)
     }
 }

@@ -65,6 +65,17 @@ struct ChaosReportTests {
         #expect(report([], [check(at: 60)], calm).violations.count == 1)
     }
 
+    @Test("What the last look could not examine is said with its reason, and is no violation")
+    func unexamined() {
+        var final = check(at: 60, isFinal: true)
+        final.unexamined = ["X9": "nobody counted", "O6": "one reading only"]
+        var live = check(at: 30)
+        live.unexamined = ["D1": "not at rest"]
+        let report = ChaosReport(plan: plan, records: [], checks: [live, final], orders: calm)
+        #expect(report.unexamined == ["O6: one reading only", "X9: nobody counted"])
+        #expect(report.isClean && report.markdown.contains("\n- X9: nobody counted\n"))
+    }
+
     @Test("A violation that several looks find is told once, and counts against what happened before it")
     func once() throws {
         let report = ChaosReport(

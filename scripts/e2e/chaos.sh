@@ -10,6 +10,10 @@ report=$folder/report.json
 [ "$(jq .faults "$report")" -ge 60 ] || fail "only $(jq .faults "$report") faults were done"
 [ "$(jq .kinds "$report")" -ge 25 ] || fail "only $(jq .kinds "$report") kinds were done"
 [ "$(jq .orders.accepted "$report")" -ge 2000 ] || fail "only $(jq .orders.accepted "$report") orders were accepted"
+# What the subscribers took and what poison was sent went into the verdict.
+for id in W1 W2 W3 D1; do
+    [ "$(jq -r --arg id "$id" '.checks[] | select(.id == $id) | .verdict' "$folder/verify-final.json")" = holds ] || fail "$id was not examined"
+done
 
 say 'checking the kept history again'
 "$root/scripts/chaos.sh" --check "$folder"

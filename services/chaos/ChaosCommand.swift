@@ -21,8 +21,8 @@ public struct ChaosCommand: AsyncParsableCommand {
     @Option(help: "Faults a minute, about.") var faultsPerMinute = 42
     @Option(help: "The most faults at the same time.") var atOnce = 4
     @Option(help: "Seconds between looks of the verifier during the run.") var checkEvery = 60
-    @Flag(help: "Give each database a disk of its own that can be made full; needs the right to mount.") var disks =
-        false
+    @Flag(help: "Give databases, gateway and event log disks that can be made full; needs the right to mount.")
+    var disks = false
     @Flag(help: "Print the report as JSON.") var json = false
     @Option(help: "The repository.") var root: String
     @Option(help: "The folder with the programs.") var programs: String
@@ -65,6 +65,9 @@ public struct ChaosCommand: AsyncParsableCommand {
             withIntermediateDirectories: true,
             attributes: [.posixPermissions: 0o700]
         )
+        let view = LiveView(seed: seed)
+        let signals = Self.endOnSignals(view)
+        defer { for signal in signals { signal.cancel() } }
         let run = ChaosRun(
             options: ChaosRun.Options(
                 seed: seed,
@@ -77,7 +80,7 @@ public struct ChaosCommand: AsyncParsableCommand {
                 hasDisks: disks,
                 checkEvery: checkEvery
             ),
-            view: LiveView(seed: seed)
+            view: view
         )
         let report: ChaosReport
         do {
@@ -93,6 +96,22 @@ public struct ChaosCommand: AsyncParsableCommand {
             Data("Everything is in \(folder); look again with scripts/chaos.sh --check \(folder)\n".utf8)
         )
         if !report.isClean { throw ExitCode(1) }
+    }
+
+    /// SIGINT and SIGTERM give the terminal back and end the clients and tools that we have started; chaos.sh then stops the
+    /// installation.
+    private static func endOnSignals(_ view: LiveView) -> [any DispatchSourceSignal] {
+        [SIGINT, SIGTERM].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number)
+            source.setEventHandler {
+                view.leave()
+                Shell.endAll()
+                Glibc.exit(128 + number)
+            }
+            source.resume()
+            return source
+        }
     }
 
     private func fail(_ sentence: String) -> Never {

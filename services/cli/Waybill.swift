@@ -21,7 +21,7 @@ struct Waybill: AsyncParsableCommand {
         subcommands: [
             OrderCommand.self, StockCommand.self, CatalogCommand.self, EventsCommand.self, OutboxCommand.self,
             DeadLetterCommand.self, AnalyticsCommand.self, WebhookCommand.self, LoadCommand.self, VerifyCommand.self,
-            SimulateCommand.self, DoctorCommand.self,
+            SimulateCommand.self, ChaosCommands.self, DoctorCommand.self,
         ]
     )
 

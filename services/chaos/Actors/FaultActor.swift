@@ -38,7 +38,7 @@ struct FaultActor: Sendable {
     let messages: MessageArchive
     /// Starts a burst of orders; see ``LoadDriver``.
     let burst: @Sendable (_ rate: Int, _ orders: Int) async -> Void
-    /// The folder of the disks that can be made full, by service.
+    /// The folder of the disks that can be made full, by service or part.
     let disks: [String: String]
 
     /// Does what is planned.
@@ -49,8 +49,10 @@ struct FaultActor: Sendable {
         case .killActive, .killStandby, .killBoth, .terminateActive, .terminateStandby, .freezeActive, .freezeStandby,
             .slowConsumer, .exhaustDescriptors:
             return try await strikeInstance(fault)
-        case .fillDisk:
+        case .fillDisk, .fillGatewayDisk:
             return try await fillDisk(of: fault.target)
+        case .fillEventLogDisk:
+            return try await fillEventLogDisk(fault.target)
         case .killGateway, .killEventLog, .killRabbitMQ:
             return try strike([fault.target + "-1"], SIGKILL)
         case .terminateGateway, .terminateEventLog, .restartRabbitMQ:
@@ -62,7 +64,9 @@ struct FaultActor: Sendable {
         case .closeConnections:
             return Injected("\(try await management().closeConnections()) connections")
         case .deleteQueue:
-            try await management().deleteQueue(fault.target)
+            let management = try management()
+            defer { messages.noteDeletion(of: fault.target) }
+            try await management.deleteQueue(fault.target)
             return Injected(fault.target)
         case .latency, .bandwidth, .stall, .blackhole, .oneWayCut, .resetConnections, .refuseConnections, .flappingLink,
             .slicedBytes, .cutAfterBytes, .damagedFrames:
@@ -91,7 +95,7 @@ struct FaultActor: Sendable {
         switch fault.kind.scope {
         case .service where [.killStandby, .killBoth, .terminateStandby, .freezeStandby].contains(fault.kind):
             await installation.isPairReady(fault.target)
-        case .service, .disk, .part: await installation.isReady(fault.target)
+        case .service, .disk, .part, .partDisk: await installation.isReady(fault.target)
         case .link: await installation.isReady(Routes.all.first { $0.name == fault.target }?.suffers ?? fault.target)
         case .inbox: await installation.isReady(String(fault.target.prefix { $0 != "." }))
         case .topic: await installation.isReady("analytics")
@@ -168,13 +172,24 @@ struct FaultActor: Sendable {
     }
 
     /// A disk is a file system in memory, which is full when it is made as small as what lies on it.
-    private func fillDisk(of service: String) async throws(FaultRefusal) -> Injected {
-        guard let folder = disks[service] else { throw FaultRefusal("\(service) has no disk of its own") }
-        var status = statvfs()
-        guard statvfs(folder, &status) == 0 else { throw FaultRefusal("\(folder) cannot be looked at") }
-        let used = UInt64(status.f_blocks - status.f_bfree) * UInt64(status.f_frsize)
-        try await Disk.resize(folder, to: max(used, 4096))
-        return Injected("\(service)'s disk at \(used >> 10) KiB") { try? await Disk.resize(folder, to: Disk.size) }
+    private func fillDisk(of name: String) async throws(FaultRefusal) -> Injected {
+        guard let folder = disks[name] else { throw FaultRefusal("\(name) has no disk of its own") }
+        let used = try await Disk.fill(folder)
+        return Injected("\(name)'s disk at \(used >> 10) KiB") { try? await Disk.resize(folder, to: Disk.size) }
+    }
+
+    /// The event log reserves space ahead, so that it would not notice a full disk for long. This disk is thin: it gives the
+    /// reserved space away, which is filled with zeros and reads as zeros still. The server stands still meanwhile, so that nothing
+    /// is given away that is just being written.
+    private func fillEventLogDisk(_ name: String) async throws(FaultRefusal) -> Injected {
+        guard let folder = disks[name] else { throw FaultRefusal("\(name) has no disk of its own") }
+        guard let process = installation.process(name + "-1"), process.signal(SIGSTOP) else {
+            throw FaultRefusal("\(name) does not run just now")
+        }
+        defer { process.signal(SIGCONT) }
+        guard await process.hasStopped() else { throw FaultRefusal("\(name) did not stand still") }
+        await Disk.giveReservedSpaceAway(folder)
+        return try await fillDisk(of: name)
     }
 
     // MARK: - RabbitMQ
@@ -278,15 +293,16 @@ struct FaultActor: Sendable {
         for index in 0..<count {
             let payload = random.pick(Poison.payloads) ?? []
             let id = "chaos-poison-\(fault.number)-\(index)"
+            messages.noteSending(of: id, to: fault.target)
             try await management.publish(Poison.message(for: fault.target, id: id, payload: payload))
-            messages.notePoison(id)
+            messages.noteArrival(of: id)
         }
         return Injected("\(count) messages to \(fault.target)")
     }
 
     private func poisonTopic(_ fault: PlannedFault, _ random: inout ChaosRandom) async throws(FaultRefusal) -> Injected
     {
-        let payload = random.pick(Poison.payloads) ?? []
+        let payload = random.pick(Poison.payloads(for: fault.target)) ?? []
         let id = "chaos-poison-\(fault.number)"
         let servers = installation.environment["KAFKA_BOOTSTRAP_SERVERS"] ?? ""
         let client = KafkaClientConfiguration(bootstrapServers: servers, clientID: "chaos")
@@ -298,6 +314,7 @@ struct FaultActor: Sendable {
                 KafkaHeader($0.0, Array($0.1.utf8))
             }
         )
+        messages.noteSending(of: id, to: fault.target)
         do {
             let producer = try KafkaProducer(
                 configuration: KafkaProducerConfiguration(client: client),
@@ -324,7 +341,7 @@ struct FaultActor: Sendable {
         } catch {
             throw FaultRefusal("\(error)")
         }
-        messages.notePoison(id)
+        messages.noteArrival(of: id)
         return Injected("one record to \(fault.target)")
     }
 

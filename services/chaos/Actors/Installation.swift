@@ -165,6 +165,15 @@ struct ProcessHandle: Sendable, Hashable {
         isAlive && kill(pid, number) == 0
     }
 
+    /// Whether it stands still, after SIGSTOP: at once as a rule, within a second at most.
+    func hasStopped() async -> Bool {
+        for _ in 0..<100 {
+            if Self.status(pid)?.first == "T" { return true }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        return false
+    }
+
     /// How many descriptors it has open.
     var openDescriptors: Int {
         (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count) ?? 0
@@ -189,13 +198,17 @@ struct ProcessHandle: Sendable, Hashable {
         return result?.code == 0
     }
 
-    /// Field 22 of its status line, counted behind the name, which may hold anything.
+    /// Field 22 of its status line.
     private static func startTicks(_ pid: Int32) -> UInt64? {
+        guard let fields = status(pid), fields.count > 19, fields[0] != "Z", fields[0] != "X" else { return nil }
+        return UInt64(fields[19])
+    }
+
+    /// Its status line from field 3 on, counted behind the name, which may hold anything.
+    private static func status(_ pid: Int32) -> [Substring]? {
         guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
             let end = text.lastIndex(of: ")")
         else { return nil }
-        let fields = text[text.index(after: end)...].split(separator: " ")
-        guard fields.count > 19, fields[0] != "Z", fields[0] != "X" else { return nil }
-        return UInt64(fields[19])
+        return text[text.index(after: end)...].split(separator: " ")
     }
 }

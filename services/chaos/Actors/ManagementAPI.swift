@@ -50,6 +50,13 @@ struct ManagementAPI: Sendable {
         _ = try await json("DELETE", "/queues/\(Self.host)/\(Self.escaped(name))")
     }
 
+    /// How many messages are in all queues, those out for handling included; `nil` when it does not answer.
+    func messages() async -> Int64? {
+        guard let queues = try? await json("GET", "/queues/\(Self.host)?columns=messages"), let list = queues.arrayValue
+        else { return nil }
+        return list.reduce(0) { $0 + ($1["messages"]?.integerValue ?? 0) }
+    }
+
     /// Makes a queue that also gets what is sent to an inbox.
     func tap(_ inbox: String, into queue: String) async throws(FaultRefusal) {
         let limits: JSONObject = ["x-max-length": 2000]

@@ -5,13 +5,14 @@ final class MessageArchive: Sendable {
     private struct State {
         var kept: [CapturedMessage] = []
         var notes: [Int: String] = [:]
-        var poison: [String] = []
+        var poison = PoisonList()
     }
 
     /// Beyond it nothing more is kept: the oldest are the best.
     private static let most = 2000
 
     private let state = Mutex(State())
+    private let start = ContinuousClock.now
 
     func keep(_ messages: [CapturedMessage]) {
         state.withLock { $0.kept += messages.prefix(max(0, Self.most - $0.kept.count)) }
@@ -27,7 +28,13 @@ final class MessageArchive: Sendable {
     func note(_ fault: Int, _ text: String) { state.withLock { $0.notes[fault] = text } }
     func note(of fault: Int) -> String? { state.withLock { $0.notes[fault] } }
 
-    /// The ids of messages that belong into the dead letters.
-    func notePoison(_ id: String) { state.withLock { $0.poison.append(id) } }
-    var poison: [String] { state.withLock { $0.poison } }
+    /// What belongs into the dead letters.
+    var poison: PoisonList { state.withLock { $0.poison } }
+    func noteSending(of id: String, to place: String) {
+        state.withLock { $0.poison.send(id, to: place, at: now) }
+    }
+    func noteArrival(of id: String) { state.withLock { $0.poison.arrive(id) } }
+    func noteDeletion(of inbox: String) { state.withLock { $0.poison.delete(inbox, at: now) } }
+
+    private var now: Int64 { Int64((ContinuousClock.now - start) / .milliseconds(1)) }
 }

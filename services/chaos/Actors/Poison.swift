@@ -3,12 +3,20 @@ import StrictJSON
 
 /// Messages that nobody should have sent.
 enum Poison {
-    /// Payloads that are no commands, whatever their type says: no JSON, wrong shape, too deep, duplicate keys, not UTF-8, UTF-16,
-    /// numbers that are no whole numbers.
-    static let payloads: [[UInt8]] =
-        ["nope", "", "{}", "[]", #"{"orderID":7}"#, #"{"orderID":"x"}"#, String(repeating: "[", count: 513)].map {
-            Array($0.utf8)
-        }
+    /// Payloads that are no commands, whatever their type says.
+    static let payloads = misshapen + unreadable
+
+    /// Payloads that no reader of a topic takes. Notification passes any JSON on, and nobody else reads the events of inventory.
+    static func payloads(for topic: String) -> [[UInt8]] { topic == "inventory" ? unreadable : payloads }
+
+    /// JSON of the wrong shape.
+    private static let misshapen: [[UInt8]] = ["{}", "[]", #"{"orderID":7}"#, #"{"orderID":"x"}"#].map {
+        Array($0.utf8)
+    }
+
+    /// No JSON, too deep, duplicate keys, not UTF-8, UTF-16, numbers that are no whole numbers.
+    private static let unreadable: [[UInt8]] =
+        ["nope", "", String(repeating: "[", count: 513)].map { Array($0.utf8) }
         + [
             Array(#"{"orderID":"\#(order)","orderID":"\#(order)"}"#.utf8),
             Array(#"{"orderID":""#.utf8) + [0xff, 0xfe] + Array(#""}"#.utf8), [0xff, 0xfe, 0x7b, 0x00, 0x22, 0x00],

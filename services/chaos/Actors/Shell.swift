@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Synchronization
 
 /// Programs that are run to their end.
 enum Shell {
@@ -8,6 +9,14 @@ enum Shell {
         var code: Int32
         var output: [UInt8]
         var text: String { String(decoding: output, as: UTF8.self) }
+    }
+
+    /// Children that have not ended.
+    private static let running = Mutex<Set<pid_t>>([])
+
+    /// Asks every child to end: we are ending ourselves.
+    static func endAll() {
+        running.withLock { for pid in $0 { kill(pid, SIGTERM) } }
     }
 
     /// Runs a program and waits for it.
@@ -48,6 +57,10 @@ enum Shell {
             await withCheckedContinuation { done in
                 Thread.detachNewThread {
                     var status: Int32 = 0
+                    // Looked at before it is reaped, so that its number is never another's while it is listed.
+                    var info = siginfo_t()
+                    while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) < 0, errno == EINTR {}
+                    Shell.running.withLock { _ = $0.remove(pid) }
                     while waitpid(pid, &status, 0) < 0, errno == EINTR {}
                     done.resume(returning: status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f)
                 }
@@ -62,6 +75,16 @@ enum Shell {
         _ output: String,
         _ errors: String
     ) throws -> Child {
+        // We handle signals, and chaos.sh may have us ignore some: a child begins with neither.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { sigaddset(&signals, signal) }
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -72,8 +95,9 @@ enum Shell {
         let words = ([program] + arguments).map { strdup($0) } + [nil]
         let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for text in words + variables { free(text) } }
-        let code = posix_spawn(&pid, program, &actions, nil, words, variables)
+        let code = posix_spawn(&pid, program, &actions, &attributes, words, variables)
         guard code == 0 else { throw ChaosFailure("\(program) cannot be started: \(String(cString: strerror(code))).") }
+        running.withLock { _ = $0.insert(pid) }
         return Child(pid: pid)
     }
 }

@@ -1,12 +1,15 @@
 import Crypto
 import Foundation
+import Messaging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import StrictJSON
 import Synchronization
+import Webhooks
 
-/// Our webhook subscribers: `/steady` always takes what it gets, `/moody` can be made hostile. Everything that arrives is written
-/// down, as JSON lines.
+/// Our webhook subscribers: `/steady` always takes what it gets, `/moody` can be made hostile. Everything that arrives is verified
+/// and written down before it is answered, as JSON lines for `waybill verify --receipts`.
 final class SubscriberServer: Sendable {
     /// How a hostile subscriber behaves.
     enum Mood: String, Sendable, CaseIterable {
@@ -23,10 +26,29 @@ final class SubscriberServer: Sendable {
         case breaksOff = "breaks-off"
         /// Answers with a body without end, slowly.
         case drips
+
+        /// What it answers; 0 for nothing.
+        var status: Int {
+            switch self {
+            case .polite: 204
+            case .hangs, .breaksOff: 0
+            case .fails, .drips: 500
+            case .busy: 429
+            case .redirects: 302
+            }
+        }
+    }
+
+    /// An endpoint as the sender knows it.
+    private struct Endpoint {
+        var id: String
+        var verifier: WebhookVerifier
     }
 
     private struct State {
         var mood = Mood.polite
+        /// By path.
+        var endpoints: [String: Endpoint] = [:]
         var received = 0
         var file: FileHandle?
         var listener: (any Channel)?
@@ -52,6 +74,13 @@ final class SubscriberServer: Sendable {
         return listener.localAddress?.port ?? 0
     }
 
+    /// What comes to a path is for this endpoint, signed with this secret.
+    /// - Throws: when it is no secret.
+    func expect(_ path: String, endpoint: String, secret: String) throws {
+        let verifier = WebhookVerifier(secrets: [try WebhookSecret(secret)])
+        state.withLock { $0.endpoints[path] = Endpoint(id: endpoint, verifier: verifier) }
+    }
+
     /// How `/moody` behaves from now on.
     func set(_ mood: Mood) { state.withLock { $0.mood = mood } }
 
@@ -68,16 +97,21 @@ final class SubscriberServer: Sendable {
     }
 
     /// Notes a request and says how to answer it.
-    func take(path: String, id: String, body: [UInt8]) -> Mood {
-        let hash = SHA256.hash(data: body).map { String(UInt16($0) + 0x100, radix: 16).dropFirst() }.joined()
+    func take(path: String, headers: [(name: String, value: String)], body: [UInt8]) -> Mood {
+        let digest = SHA256.hash(data: body).map { String(UInt16($0) + 0x100, radix: 16).dropFirst() }.joined()
+        let now = SystemClock().now()
         return state.withLock { state in
             let mood = path.hasPrefix("/moody") ? state.mood : .polite
             state.received += 1
-            let safe = id.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
-            let at = Int64(Date().timeIntervalSince1970 * 1000)
-            let line =
-                #"{"at":\#(at),"endpoint":"\#(path == "/moody" ? "moody" : "steady")","id":"\#(safe)","sha256":"\#(hash)","answer":"\#(mood.rawValue)"}"#
-            state.file?.write(Data((line + "\n").utf8))
+            let endpoint = state.endpoints[path]
+            let verified = try? endpoint?.verifier.verify(headers: headers, body: body, at: now).get()
+            var line: JSONObject = [
+                "at": .integer(now.millisecondsSinceEpoch), "path": .string(path), "id": .string(verified?.id ?? ""),
+                "digest": .string(digest), "verified": .bool(verified != nil), "status": .integer(Int64(mood.status)),
+                "mood": .string(mood.rawValue),
+            ]
+            if let endpoint { line["endpoint"] = .string(endpoint.id) }
+            state.file?.write(Data(StrictJSON.encode(.object(line)) + [UInt8(ascii: "\n")]))
             return mood
         }
     }
@@ -89,7 +123,7 @@ private final class SubscriberHandler: ChannelInboundHandler {
 
     private let server: SubscriberServer
     private var path = ""
-    private var id = ""
+    private var headers: [(name: String, value: String)] = []
     private var body: [UInt8] = []
 
     init(_ server: SubscriberServer) { self.server = server }
@@ -98,12 +132,12 @@ private final class SubscriberHandler: ChannelInboundHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             path = head.uri
-            id = head.headers.first(name: "webhook-id") ?? ""
+            headers = head.headers.map { (name: $0.name, value: $0.value) }
             body = []
         case .body(let part):
             if body.count < 1 << 20 { body += part.readableBytesView }
         case .end:
-            answer(server.take(path: path, id: id, body: body), context)
+            answer(server.take(path: path, headers: headers, body: body), context)
         }
     }
 

@@ -54,6 +54,8 @@ public struct ChaosReport: Sendable, Hashable {
     public var orders: Orders
     /// Everything that a promise forbids, in sentences.
     public var violations: [String]
+    /// The invariants at which the last look could not look, with the reasons.
+    public var unexamined: [String]
 
     /// Folds records into a report.
     public init(plan: ChaosPlan, records: [FaultRecord], checks: [CheckRecord], orders: Orders) {
@@ -75,6 +77,8 @@ public struct ChaosReport: Sendable, Hashable {
         }
         if !checks.contains(where: \.isFinal) { violations.append("the run ended without a final verification") }
         self.violations = violations
+        let last = checks.last { $0.isFinal }?.unexamined ?? [:]
+        unexamined = last.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
         rows = FaultKind.allCases.compactMap { kind in
             let all = records.filter { $0.fault.kind == kind }
             guard !all.isEmpty else { return nil }

@@ -8,7 +8,7 @@ public struct ChaosTargets: Sendable, Hashable {
     public var topics: [String]
     /// The links that lead through a proxy.
     public var links: [String]
-    /// The services whose disk can be made full; empty where that needs rights that we do not have.
+    /// The services and parts whose disk can be made full; empty where that needs rights that we do not have.
     public var disks: [String]
 
     /// Makes targets.
@@ -24,8 +24,9 @@ public struct ChaosTargets: Sendable, Hashable {
     func names(for kind: FaultKind) -> [String] {
         switch kind.scope {
         case .service: services
-        case .disk: disks
+        case .disk: disks.filter(services.contains)
         case .part(let part): [part.rawValue]
+        case .partDisk(let part): disks.filter { $0 == part.rawValue }
         case .link: links
         case .inbox: inboxes
         case .topic: topics
@@ -38,7 +39,7 @@ public struct ChaosTargets: Sendable, Hashable {
     func claims(_ kind: FaultKind, _ name: String) -> Set<String> {
         switch kind.scope {
         case .service, .disk: ["process \(name)"]
-        case .part(let part): ["process \(part.rawValue)"]
+        case .part(let part), .partDisk(let part): ["process \(part.rawValue)"]
         case .link: ["link \(name)"]
         // Published by hand through the broker's management interface, and counted in its queues.
         case .inbox: ["process rabbitmq"]

@@ -15,10 +15,12 @@ public enum FaultKind: String, Sendable, Hashable, CaseIterable {
     case killGateway = "kill-gateway"
     case terminateGateway = "terminate-gateway"
     case freezeGateway = "freeze-gateway"
+    case fillGatewayDisk = "fill-gateway-disk"
     // The event log.
     case killEventLog = "kill-event-log"
     case terminateEventLog = "terminate-event-log"
     case freezeEventLog = "freeze-event-log"
+    case fillEventLogDisk = "fill-event-log-disk"
     // RabbitMQ.
     case killRabbitMQ = "kill-rabbitmq"
     case restartRabbitMQ = "restart-rabbitmq"
@@ -59,6 +61,8 @@ public enum FaultKind: String, Sendable, Hashable, CaseIterable {
         case disk
         /// A part of which there is one.
         case part(Part)
+        /// A part of which there is one and that keeps its data on a disk that can be made full.
+        case partDisk(Part)
         /// A link between two processes.
         case link
         /// The inbox of one service.
@@ -83,6 +87,8 @@ public enum FaultKind: String, Sendable, Hashable, CaseIterable {
             .slowConsumer, .exhaustDescriptors:
             .service
         case .fillDisk: .disk
+        case .fillGatewayDisk: .partDisk(.gateway)
+        case .fillEventLogDisk: .partDisk(.eventLog)
         case .killGateway, .terminateGateway, .freezeGateway: .part(.gateway)
         case .killEventLog, .terminateEventLog, .freezeEventLog: .part(.eventLog)
         case .killRabbitMQ, .restartRabbitMQ, .freezeRabbitMQ, .blockPublishers, .closeConnections: .part(.rabbitMQ)
@@ -109,7 +115,7 @@ public enum FaultKind: String, Sendable, Hashable, CaseIterable {
         case .freezeRabbitMQ: 2000...8000
         case .duplicateMessages, .reorderedMessages, .staleMessages: 1000...2500
         case .blockPublishers: 2000...5000
-        case .fillDisk, .exhaustDescriptors, .slowConsumer: 2000...6000
+        case .fillDisk, .fillGatewayDisk, .fillEventLogDisk, .exhaustDescriptors, .slowConsumer: 2000...6000
         case .blackhole, .stall, .oneWayCut: 1000...7000
         case .latency, .bandwidth, .refuseConnections, .flappingLink, .slicedBytes, .cutAfterBytes, .damagedFrames:
             1000...5000

@@ -35,12 +35,21 @@ public struct CheckRecord: Sendable, Hashable {
     public var examined: Set<String>
     /// Those that did not hold, each with an example.
     public var violated: [String: String]
+    /// Those that could not be looked at, each with the reason.
+    public var unexamined: [String: String]
 
     /// Makes a record.
-    public init(at: Int64, isFinal: Bool, examined: Set<String>, violated: [String: String]) {
+    public init(
+        at: Int64,
+        isFinal: Bool,
+        examined: Set<String>,
+        violated: [String: String],
+        unexamined: [String: String] = [:]
+    ) {
         self.at = at
         self.isFinal = isFinal
         self.examined = examined
         self.violated = violated
+        self.unexamined = unexamined
     }
 }

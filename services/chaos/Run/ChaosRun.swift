@@ -1,5 +1,6 @@
 import Foundation
 import HTTPKit
+import StrictJSON
 
 /// One run: brings the system up behind proxies, breaks it by plan, heals it, waits, and has it verified.
 struct ChaosRun: Sendable {
@@ -15,7 +16,7 @@ struct ChaosRun: Sendable {
         var programs: String
         /// Where everything of this run goes.
         var folder: String
-        /// Whether databases get disks of their own, which can be made full.
+        /// Whether databases, the gateway and the event log get disks of their own, which can be made full.
         var hasDisks: Bool
         /// Seconds between looks of the verifier during the run.
         var checkEvery: Int
@@ -33,6 +34,8 @@ struct ChaosRun: Sendable {
 
     private var runDirectory: String { options.folder + "/run" }
     private var histories: String { options.folder + "/history" }
+
+    private var receipts: String { options.folder + "/webhooks.jsonl" }
 
     /// - Returns: the report; everything is stopped.
     func run() async throws -> ChaosReport {
@@ -58,12 +61,12 @@ struct ChaosRun: Sendable {
         try await up(["--data-only", "--instances", instances])
         let brokers = try installation(sender)
         let disks = await mountDisks()
-        let hooks = try await subscribers.start(log: options.folder + "/webhooks.jsonl")
+        let hooks = try await subscribers.start(log: receipts)
         let routes = try await Routes.open(brokers, subscribers: hooks, seed: options.seed)
         view.phase("starting the services behind \(Routes.all.count) proxies")
         try await up(["--instances", instances] + (try settings(brokers, routes)))
         let installation = try installation(sender)
-        try await addEndpoints(installation, port: try routes.port("notification", "subscribers"))
+        try await addEndpoints(installation, subscribers, port: try routes.port("notification", "subscribers"))
 
         let targets = ChaosTargets(
             services: Installation.services,
@@ -110,7 +113,7 @@ struct ChaosRun: Sendable {
         _ journal: Journal
     ) async throws -> ChaosReport {
         let watch = OrderWatch(installation: actor.installation)
-        let verifier = Verifier(installation: actor.installation, folder: options.folder)
+        let verifier = Verifier(installation: actor.installation, folder: options.folder, receipts: receipts)
         view.phase("breaking things")
         let screen = Task { await view.follow(plan, journal, watch, HistoryCounts(folder: histories)) }
         defer { screen.cancel() }
@@ -146,12 +149,18 @@ struct ChaosRun: Sendable {
         }
         let took = journal.now - healed
         if isAtRest, took <= Self.convergenceLimit { orders.convergence = took }
+        view.phase("emptying the queues")
+        await drain(actor.installation)
         view.phase("verifying")
+        let poison = options.folder + "/poison.txt"
+        try Data(actor.messages.poison.text.utf8).write(to: URL(fileURLWithPath: poison))
         var counts = HistoryCounts(folder: histories)
         counts.update()
         let history = options.folder + "/history.jsonl"
         try counts.join(into: history)
-        if let check = await verifier.final(history: history, settle: 60, at: journal.now) { journal.add(check) }
+        if let check = await verifier.final(history: history, poison: poison, settle: 60, at: journal.now) {
+            journal.add(check)
+        }
         orders.offered = counts.offered
         orders.accepted = counts.accepted
         orders.refused = counts.refused
@@ -165,6 +174,16 @@ struct ChaosRun: Sendable {
             return record
         }
         return ChaosReport(plan: plan, records: records, checks: journal.checks, orders: orders)
+    }
+
+    /// Waits until nothing is left in a queue, dead letters on their way to their service included. The broker's figures are up to
+    /// five seconds old.
+    private func drain(_ installation: Installation) async {
+        let deadline = ContinuousClock.now + .seconds(30)
+        repeat {
+            try? await Task.sleep(for: .seconds(5))
+            if let management = try? ManagementAPI(installation), await management.messages() == 0 { return }
+        } while ContinuousClock.now < deadline
     }
 
     /// One fault: does it, waits, heals it, and measures how long its target takes to be ready again.
@@ -219,6 +238,14 @@ struct ChaosRun: Sendable {
         }
     }
 
+    private func supervise(_ verb: String, _ process: String) async {
+        _ = try? await Shell.run(
+            options.programs + "/waybill-supervisor",
+            [verb, "--run-dir", runDirectory, process],
+            errors: options.folder + "/up.log"
+        )
+    }
+
     private func stop() async {
         _ = try? await Shell.run(
             options.root + "/scripts/down.sh",
@@ -252,7 +279,7 @@ struct ChaosRun: Sendable {
     }
 
     /// Two subscribers of how orders end: one that always works, one that can be hostile.
-    private func addEndpoints(_ installation: Installation, port: Int) async throws {
+    private func addEndpoints(_ installation: Installation, _ subscribers: SubscriberServer, port: Int) async throws {
         let url = try installation.variable("WAYBILL_NOTIFICATION_OPERATOR_URL") + "/operator/webhooks/endpoints"
         let token = try installation.variable("WAYBILL_TOKEN")
         for name in ["steady", "moody"] {
@@ -267,24 +294,31 @@ struct ChaosRun: Sendable {
                 headers: [("authorization", "Bearer \(token)"), ("content-type", "application/json")],
                 body: Array(body.utf8)
             )
-            guard case .success(let reply) = answer, reply.isSuccess else {
+            guard case .success(let reply) = answer, reply.isSuccess, let endpoint = try? StrictJSON.parse(reply.body),
+                let id = endpoint["id"]?.stringValue, let secret = endpoint["secret"]?.stringValue
+            else {
                 throw ChaosFailure("The webhook endpoint \(name) could not be added: \(answer).")
             }
+            try subscribers.expect("/" + name, endpoint: id, secret: secret)
         }
     }
 
-    /// A disk of its own for each database, where that is possible.
+    /// A disk of its own for each database, for the gateway's ledger and for the event log, where that is possible.
     private func mountDisks() async -> [String: String] {
         guard options.hasDisks else { return [:] }
         var disks: [String: String] = [:]
-        for service in Installation.services {
-            let folder = "\(runDirectory)/data/\(service)"
+        for name in Installation.services + [FaultKind.Part.gateway.rawValue, FaultKind.Part.eventLog.rawValue] {
+            let folder = "\(runDirectory)/data/\(name)"
+            // The event log runs already and has nothing in it yet: it begins anew on its disk.
+            let isRunning = name == FaultKind.Part.eventLog.rawValue
+            if isRunning { await supervise("stop", name + "-1") }
             do throws(FaultRefusal) {
                 try await Disk.mount(folder)
-                disks[service] = folder
+                disks[name] = folder
             } catch {
-                break
+                view.note("\(name) gets no disk of its own: \(error.reason)")
             }
+            if isRunning { await supervise("start", name + "-1") }
         }
         return disks
     }

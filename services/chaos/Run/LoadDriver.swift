@@ -80,12 +80,13 @@ struct HistoryCounts {
             try? file.seek(toOffset: offsets[name, default: 0])
             guard let data = try? file.readToEnd(), let end = data.lastIndex(of: UInt8(ascii: "\n")) else { continue }
             offsets[name, default: 0] += UInt64(end - data.startIndex + 1)
+            // Reads of an order that was placed stand there too.
             for line in String(decoding: data[...end], as: UTF8.self).split(separator: "\n") {
                 if line.contains(#""outcome":"ok""#) {
                     accepted += 1
                 } else if line.contains(#""outcome":"fail""#) {
                     refused += 1
-                } else {
+                } else if line.contains(#""outcome":"info""#) {
                     unknown += 1
                 }
             }

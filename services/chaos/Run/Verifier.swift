@@ -6,6 +6,8 @@ struct Verifier: Sendable {
     let installation: Installation
     /// Where its answers are kept.
     let folder: String
+    /// What the webhook subscribers wrote down.
+    let receipts: String
 
     /// Looks at what must hold at any moment.
     func live(at now: Int64) async -> CheckRecord? {
@@ -13,8 +15,8 @@ struct Verifier: Sendable {
     }
 
     /// Looks at everything, once all is at rest or `settle` seconds are over.
-    func final(history: String, settle: Int, at now: Int64) async -> CheckRecord? {
-        await look(["--history", history, "--settle", "\(settle)"], at: now, isFinal: true)
+    func final(history: String, poison: String, settle: Int, at now: Int64) async -> CheckRecord? {
+        await look(["--history", history, "--poison", poison, "--settle", "\(settle)"], at: now, isFinal: true)
     }
 
     private func look(_ arguments: [String], at now: Int64, isFinal: Bool) async -> CheckRecord? {
@@ -22,7 +24,7 @@ struct Verifier: Sendable {
         guard
             let result = try? await Shell.run(
                 installation.programs + "/waybill",
-                ["verify", "--json"] + arguments,
+                ["verify", "--json", "--receipts", receipts] + arguments,
                 environment: installation.childEnvironment(),
                 errors: "\(folder)/verify.log"
             ), result.code != 2,
@@ -34,6 +36,7 @@ struct Verifier: Sendable {
         _ = FileManager.default.createFile(atPath: "\(folder)/verify-\(name).json", contents: Data(result.output))
         var examined: Set<String> = []
         var violated: [String: String] = [:]
+        var unexamined: [String: String] = [:]
         for check in checks {
             guard let id = check["id"]?.stringValue else { continue }
             switch check["verdict"]?.stringValue {
@@ -41,9 +44,15 @@ struct Verifier: Sendable {
             case "violated":
                 examined.insert(id)
                 violated[id] = check["example"]?.stringValue ?? "no example"
-            default: break
+            default: unexamined[id] = check["reason"]?.stringValue ?? "no reason"
             }
         }
-        return CheckRecord(at: now, isFinal: isFinal, examined: examined, violated: violated)
+        return CheckRecord(
+            at: now,
+            isFinal: isFinal,
+            examined: examined,
+            violated: violated,
+            unexamined: unexamined
+        )
     }
 }

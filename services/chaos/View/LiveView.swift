@@ -8,6 +8,8 @@ final class LiveView: Sendable {
     private let isTerminal: Bool
     private let seed: UInt64
     private let text = Mutex("")
+    /// Whether the screen is ours: cleared, without a cursor.
+    private let isDrawn = Mutex(false)
     private let start = ContinuousClock.now
 
     init(seed: UInt64) {
@@ -18,7 +20,20 @@ final class LiveView: Sendable {
     /// A new part of the run begins.
     func phase(_ name: String) {
         text.withLock { $0 = name }
-        if !isTerminal { line(name) }
+        // The screen shows it from its next drawing on; before the first one there is no screen.
+        if !isTerminal || !isDrawn.withLock({ $0 }) { line(name) }
+    }
+
+    /// Something worth knowing that is no part of the run's course.
+    func note(_ text: String) { line(text) }
+
+    /// Gives the terminal back as it was. May be called at any time and more than once.
+    func leave() {
+        let wasDrawn = isDrawn.withLock { drawn in
+            defer { drawn = false }
+            return drawn
+        }
+        if wasDrawn { write("\u{1B}[?25h\n") }
     }
 
     /// A fault has begun, was healed, or is over.
@@ -40,19 +55,22 @@ final class LiveView: Sendable {
         var counts = counts
         var last: [String: Int] = [:]
         var drawn = 0
-        if isTerminal { write("\u{1B}[?25l\u{1B}[2J") }
+        if isTerminal {
+            isDrawn.withLock { $0 = true }
+            write("\u{1B}[?25l\u{1B}[2J")
+        }
         while !Task.isCancelled {
             counts.update()
             last = await watch.look() ?? last
             if isTerminal {
                 draw(screen(plan, journal, last, counts))
             } else if drawn % 20 == 0 {
-                line("orders: \(counts.accepted) accepted, \(status(last))")
+                line("orders: \(counts.accepted) accepted, \(Screen.status(last))")
             }
             drawn += 1
             try? await Task.sleep(for: .milliseconds(500))
         }
-        if isTerminal { write("\u{1B}[?25h\n") }
+        leave()
     }
 
     private func screen(
@@ -60,82 +78,52 @@ final class LiveView: Sendable {
         _ journal: Journal,
         _ orders: [String: Int],
         _ counts: HistoryCounts
-    ) -> [String] {
-        let now = journal.now
+    ) -> Screen {
         let done = journal.done
-        let active = journal.active
-        let injected = done.count(where: \.isInjected) + active.count
         let checks = journal.checks
         let violated = Set(checks.flatMap(\.violated.keys)).union(
             done.filter { $0.violation != nil }.map { "#\($0.fault.number)" }
         )
-        let share = min(1, Double(now) / Double(max(1, plan.length)))
-        let bar = String(repeating: "█", count: Int(share * 40)) + String(repeating: "░", count: 40 - Int(share * 40))
-        var lines = [
-            bold("Waybill chaos") + "  seed \(seed)  \(text.withLock { $0 })",
-            "\(bar)  \(seconds(min(now, plan.length))) of \(seconds(plan.length))",
-            "",
-            bold("faults")
-                + "    \(injected) done of \(plan.faults.count) planned, \(Set(done.map(\.fault.kind)).count) kinds, "
-                + "\(done.count { !$0.isInjected }) not possible at their time",
-            bold("orders")
-                + "    \(counts.accepted) accepted, \(counts.refused) refused, \(counts.unknown) unknown; \(status(orders))",
-            bold("verifier") + "  \(checks.count) looks, "
-                + (violated.isEmpty
-                    ? green("no violation") : red("violated: " + violated.sorted().joined(separator: " "))),
-            "",
-            bold("now"),
-        ]
-        lines += active.suffix(8).map { record in
-            let left = record.fault.healedAt - now
-            let what =
-                left > 0 ? yellow("heals in \(seconds(left))") : green("coming back, \(seconds(now - record.healedAt))")
-            return
-                "  #\(record.fault.number)  \(padded(record.fault.kind.rawValue, 20)) \(padded(record.note, 60)) \(what)"
-        }
-        lines += ["", bold("before")]
-        lines += done.suffix(10).reversed().map { record in
-            let end =
-                record.isInjected
-                ? record.recovery.map { "ready after \(seconds($0))" } ?? red("not ready") : "not done"
-            return dim(
-                "  #\(record.fault.number)  \(padded(record.fault.kind.rawValue, 20)) \(padded(record.note, 60)) \(end)"
-            )
-        }
-        return lines
+        var size = winsize()
+        let isKnown = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 && size.ws_row > 0
+        return Screen(
+            Screen.Facts(
+                seed: seed,
+                phase: text.withLock { $0 },
+                now: journal.now,
+                length: plan.length,
+                planned: plan.faults.count,
+                done: done,
+                active: journal.active,
+                looks: checks.count,
+                violated: violated.sorted(),
+                accepted: counts.accepted,
+                refused: counts.refused,
+                unknown: counts.unknown,
+                orders: orders
+            ),
+            width: isKnown ? Int(size.ws_col) : 80,
+            height: isKnown ? Int(size.ws_row) : 24
+        )
     }
 
-    private func status(_ orders: [String: Int]) -> String {
-        let ended = orders.filter { OrderWatch.ends.contains($0.key) && $0.value > 0 }.sorted { $0.value > $1.value }
-            .map { "\($0.value) \($0.key)" }
-        return ([("\(OrderWatch.open(orders)) open")] + ended).joined(separator: ", ")
-    }
-
-    private func draw(_ lines: [String]) {
+    private func draw(_ screen: Screen) {
         // Each line is cleared to its end and the rest of the screen below: nothing flickers, nothing stays.
-        write("\u{1B}[H" + lines.map { $0 + "\u{1B}[K\n" }.joined() + "\u{1B}[J")
+        let lines = screen.lines.map { $0.map { colored($0.text, $0.style) }.joined() + "\u{1B}[K\n" }
+        write("\u{1B}[H" + lines.joined() + "\u{1B}[J")
     }
 
     private func line(_ text: String) {
         let now = Int64((ContinuousClock.now - start) / .milliseconds(1))
-        write("\(padded(seconds(now), 8)) \(text)\n")
+        write("\(Screen.padded(seconds(now), 8)) \(text)\n")
     }
 
     private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 
-    private func padded(_ text: String, _ width: Int) -> String {
-        text.count > width
-            ? String(text.prefix(width - 1)) + "…" : text + String(repeating: " ", count: width - text.count)
+    private func colored(_ text: String, _ style: Screen.Style) -> String {
+        guard style != .plain, isTerminal, ProcessInfo.processInfo.environment["NO_COLOR"] == nil else { return text }
+        return "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m"
     }
-
-    private func colored(_ text: String, _ code: String) -> String {
-        isTerminal && ProcessInfo.processInfo.environment["NO_COLOR"] == nil ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
-    }
-    private func bold(_ text: String) -> String { colored(text, "1") }
-    private func dim(_ text: String) -> String { colored(text, "2") }
-    private func green(_ text: String) -> String { colored(text, "32") }
-    private func red(_ text: String) -> String { colored(text, "31") }
-    private func yellow(_ text: String) -> String { colored(text, "33") }
 }
 
 /// `4.2 s`

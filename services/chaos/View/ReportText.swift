@@ -37,6 +37,9 @@ extension ChaosReport {
             lines.append("\(violations.count) violations:")
             lines += violations.map { "- \($0)" }
         }
+        if !unexamined.isEmpty {
+            lines += ["", "Not examined at the end:"] + unexamined.map { "- \($0)" }
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -80,6 +83,7 @@ extension ChaosReport {
                 }
             ),
             "violations": .array(violations.map(JSONValue.string)),
+            "unexamined": .array(unexamined.map(JSONValue.string)),
         ])
     }
 }
