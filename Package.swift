@@ -119,7 +119,8 @@ let kitTargets: [Target] = [
     kit("Messaging"),
     kit("RabbitMQ", ["CRabbitMQ", logging]),
     kit("Kafka", ["CRdKafka", logging]),
-    kit("DurableStore", ["Messaging", "Failpoints", grdb, deque, orderedCollections]),
+    .systemLibrary(name: "CSQLiteSettings", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    kit("DurableStore", ["CSQLiteSettings", "Messaging", "Failpoints", grdb, deque, orderedCollections]),
     kit("Telemetry", [logging, coreMetrics]),
     kit(
         "HTTPKit",

@@ -43,7 +43,7 @@ public struct ConsumerLoop<Source: Subscription, Processor: MessageProcessor>: S
             if Sabotage.isOn("acknowledge-before-commit") {
                 await subscription.settle(batch.map { ($0.receipt, .acknowledge) })
             }
-            let verdicts = await processor.process(batch.map(\.message))
+            let verdicts = await processor.process(batch.map { $0.message })
             var settlements: [(receipt: Source.Receipt, settlement: Settlement)] = []
             settlements.reserveCapacity(batch.count)
             var fatal: Failure?

@@ -38,52 +38,80 @@ public enum EnvelopeHeaders {
         body: [UInt8]
     ) throws(EnvelopeFault) -> Envelope {
         guard headers.count <= maximumCount else { throw EnvelopeFault(attribute: "headers", reason: .tooMany) }
-        var values: [String: String] = [:]
+        var values = Values()
         for (name, value) in headers where name.hasPrefix(prefix) || name == "content-type" {
             guard value.utf8.count <= maximumValueBytes else { throw EnvelopeFault(attribute: name, reason: .tooLong) }
-            guard values.updateValue(value, forKey: name) == nil else {
-                throw EnvelopeFault(attribute: name, reason: .repeated)
-            }
+            guard values.take(value, of: name) else { throw EnvelopeFault(attribute: name, reason: .repeated) }
         }
-        guard values["ce_specversion"] == "1.0" else {
-            throw EnvelopeFault(attribute: "ce_specversion", reason: .invalid)
-        }
-        let timeText = try required("ce_time", of: values)
+        guard values.specversion == "1.0" else { throw EnvelopeFault(attribute: "ce_specversion", reason: .invalid) }
+        let timeText = try required("ce_time", values.time)
         guard let time = Timestamp(timeText) else { throw EnvelopeFault(attribute: "ce_time", reason: .invalid) }
         return Envelope(
-            id: try identifier("ce_id", of: values),
-            source: try required("ce_source", of: values),
-            type: try required("ce_type", of: values),
-            subject: try identifier("ce_subject", of: values),
+            id: try identifier("ce_id", values.id),
+            source: try required("ce_source", values.source),
+            type: try required("ce_type", values.type),
+            subject: try identifier("ce_subject", values.subject),
             time: time,
-            sequence: try positive("ce_sequence", of: values),
-            correlationID: try identifier("ce_correlationid", of: values),
-            causationID: values["ce_causationid"],
-            traceparent: values["ce_traceparent"],
-            replyTo: values["ce_replyto"],
-            attempt: Int(clamping: try positive("ce_attempt", of: values) ?? 1),
-            contentType: values["content-type"] ?? "application/json",
+            sequence: try positive("ce_sequence", values.sequence),
+            correlationID: try identifier("ce_correlationid", values.correlationID),
+            causationID: values.causationID,
+            traceparent: values.traceparent,
+            replyTo: values.replyTo,
+            attempt: Int(clamping: try positive("ce_attempt", values.attempt) ?? 1),
+            contentType: values.contentType ?? "application/json",
             body: body
         )
     }
 
-    private static func required(_ name: String, of values: [String: String]) throws(EnvelopeFault) -> String {
-        guard let value = values[name] else { throw EnvelopeFault(attribute: name, reason: .missing) }
+    /// The texts of the known attributes. No dictionary: this is filled for each message that arrives.
+    private struct Values {
+        var specversion, id, source, type, subject, time, sequence, correlationID, causationID: String?
+        var traceparent, replyTo, attempt, contentType: String?
+
+        /// - Returns: `false` when the attribute has come before.
+        mutating func take(_ value: String, of name: String) -> Bool {
+            switch name {
+            case "ce_specversion": Self.set(&specversion, value)
+            case "ce_id": Self.set(&id, value)
+            case "ce_source": Self.set(&source, value)
+            case "ce_type": Self.set(&type, value)
+            case "ce_subject": Self.set(&subject, value)
+            case "ce_time": Self.set(&time, value)
+            case "ce_sequence": Self.set(&sequence, value)
+            case "ce_correlationid": Self.set(&correlationID, value)
+            case "ce_causationid": Self.set(&causationID, value)
+            case "ce_traceparent": Self.set(&traceparent, value)
+            case "ce_replyto": Self.set(&replyTo, value)
+            case "ce_attempt": Self.set(&attempt, value)
+            case "content-type": Self.set(&contentType, value)
+            default: true
+            }
+        }
+
+        private static func set(_ place: inout String?, _ value: String) -> Bool {
+            guard place == nil else { return false }
+            place = value
+            return true
+        }
+    }
+
+    private static func required(_ name: String, _ value: String?) throws(EnvelopeFault) -> String {
+        guard let value else { throw EnvelopeFault(attribute: name, reason: .missing) }
         guard !value.isEmpty else { throw EnvelopeFault(attribute: name, reason: .invalid) }
         return value
     }
 
     /// An attribute that becomes a key in tables: printable ASCII, at most 128 bytes.
-    private static func identifier(_ name: String, of values: [String: String]) throws(EnvelopeFault) -> String {
-        let value = try required(name, of: values)
+    private static func identifier(_ name: String, _ text: String?) throws(EnvelopeFault) -> String {
+        let value = try required(name, text)
         guard value.utf8.count <= 128, value.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw EnvelopeFault(attribute: name, reason: .invalid)
         }
         return value
     }
 
-    private static func positive(_ name: String, of values: [String: String]) throws(EnvelopeFault) -> Int64? {
-        guard let text = values[name] else { return nil }
+    private static func positive(_ name: String, _ text: String?) throws(EnvelopeFault) -> Int64? {
+        guard let text else { return nil }
         guard text.utf8.count <= 18, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let value = Int64(text),
             value >= 1
         else { throw EnvelopeFault(attribute: name, reason: .invalid) }

@@ -6,9 +6,23 @@ extension Timestamp: CustomStringConvertible {
         let (year, month, day) = civilDate(fromDays: seconds.quotient)
         let hour = seconds.remainder / 3600
         let minute = seconds.remainder % 3600 / 60
-        return padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2) + "T" + padded(hour, 2) + ":"
-            + padded(minute, 2) + ":" + padded(seconds.remainder % 60, 2) + "." + padded(milliseconds.remainder, 3)
-            + "Z"
+        var text: [UInt8] = []
+        text.reserveCapacity(24)
+        append(year, digits: 4, to: &text)
+        text.append(UInt8(ascii: "-"))
+        append(month, digits: 2, to: &text)
+        text.append(UInt8(ascii: "-"))
+        append(day, digits: 2, to: &text)
+        text.append(UInt8(ascii: "T"))
+        append(hour, digits: 2, to: &text)
+        text.append(UInt8(ascii: ":"))
+        append(minute, digits: 2, to: &text)
+        text.append(UInt8(ascii: ":"))
+        append(seconds.remainder % 60, digits: 2, to: &text)
+        text.append(UInt8(ascii: "."))
+        append(milliseconds.remainder, digits: 3, to: &text)
+        text.append(UInt8(ascii: "Z"))
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// Reads RFC 3339 text (section 5.6): any offset, any number of fractional digits (cut to milliseconds).
@@ -72,9 +86,16 @@ private func number(_ digits: ArraySlice<UInt8>) -> Int64? {
     return value
 }
 
-private func padded(_ value: Int64, _ width: Int) -> String {
-    let digits = String(value)
-    return String(repeating: "0", count: max(0, width - digits.count)) + digits
+/// Appends a number with leading zeros. Every message bears such a text, so it is made without strings in between.
+private func append(_ value: Int64, digits: Int, to text: inout [UInt8]) {
+    var divisor: Int64 = 1
+    for _ in 1..<digits { divisor *= 10 }
+    // A year far away has more digits, or a sign.
+    guard value >= 0, value / divisor < 10 else { return text.append(contentsOf: String(value).utf8) }
+    while divisor > 0 {
+        text.append(UInt8(ascii: "0") + UInt8(value / divisor % 10))
+        divisor /= 10
+    }
 }
 
 private func daysIn(month: Int64, year: Int64) -> Int64 {

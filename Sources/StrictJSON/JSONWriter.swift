@@ -30,7 +30,7 @@ struct JSONWriter {
         case .object(let object):
             bytes.append(UInt8(ascii: "{"))
             var first = true
-            for member in sorted(object.members, by: \.key) {
+            for member in sorted(object.members, by: { $0.key }) {
                 if !first { bytes.append(UInt8(ascii: ",")) }
                 first = false
                 write(member.key)
@@ -60,7 +60,7 @@ struct JSONWriter {
         case .object(let box):
             bytes.append(UInt8(ascii: "{"))
             var previous: String?
-            for member in sorted(box.members, by: \.key) {
+            for member in sorted(box.members, by: { $0.key }) {
                 if let previous {
                     guard previous != member.key else {
                         throw JSONFault(.duplicateKey, sentence: "The field is written twice.").inside(.key(member.key))
@@ -80,9 +80,9 @@ struct JSONWriter {
         }
     }
 
-    private func sorted<Element>(_ members: [Element], by key: KeyPath<Element, String>) -> [Element] {
+    private func sorted<Element>(_ members: [Element], by key: (Element) -> String) -> [Element] {
         guard sortedKeys, members.count > 1 else { return members }
-        return members.sorted { Self.precedes($0[keyPath: key], $1[keyPath: key]) }
+        return members.sorted { Self.precedes(key($0), key($1)) }
     }
 
     /// Order by UTF-8 bytes: the same on every platform and in every version of Unicode.

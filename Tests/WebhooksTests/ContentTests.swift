@@ -106,6 +106,43 @@ struct ContentTests {
         #expect(stored.settings.channels == ["customer:c"] && stored.settings.filter == late.settings.filter)
     }
 
+    /// What the texts of an endpoint's row say is kept in memory: a change counts at once, and one that was rolled back never.
+    @Test func aChangedEndpointIsReadAnewAndARolledBackChangeNever() async throws {
+        struct Undone: Error {}
+        let bench = try Bench { _, _ in status(200) }
+        let (endpoint, _) = try await bench.endpoint { $0.eventTypes = ["a.b"] }
+        func publish(
+            _ id: String,
+            isUndone: Bool = false,
+            _ change: @escaping @Sendable (inout EndpointSettings) -> Void
+        ) async throws {
+            _ = try await bench.store.write { [administration = bench.administration] tx in
+                _ = try administration.update(endpoint.id, actor: "test", in: tx, change)
+                let event = WebhookEvent(
+                    id: id,
+                    source: "/shop",
+                    type: "a.b",
+                    subject: "s",
+                    time: tx.now,
+                    data: ["n": 1]
+                )
+                let count = try WebhookFanout {}.publish(event, in: tx)
+                if isUndone { throw Undone() }
+                return count
+            }
+        }
+        try await publish("one") { _ in }
+        await #expect(throws: Undone.self) {
+            try await publish("undone", isUndone: true) { $0.eventTypes = ["x.y"] }
+        }
+        try await publish("two") { _ in }
+        try await publish("three") { $0.eventTypes = ["x.y"] }
+        try await publish("four") { $0.eventTypes = ["a.*"] }
+        try await publish("five") { $0.filter = try? ContentFilter(["data": ["n": ["$gte": 2]]]) }
+        try await publish("six") { $0.filter = nil }
+        #expect(try await bench.deliveries().map(\.messageID) == ["one", "two", "four", "six"])
+    }
+
     private func publish(_ bench: Bench, size: Int, dataref: String?) async throws {
         _ = try await bench.store.write { tx in
             let data: JSONValue = .array(

@@ -204,6 +204,7 @@ public final class DurableStore: Sendable {
     public var queueDepth: Int { writer.queueDepth }
 
     private static func open(_ configuration: DurableStoreConfiguration) throws -> any DatabaseWriter {
+        SQLiteLibrary.prepare()
         var grdb = GRDB.Configuration()
         grdb.label = "store"
         grdb.busyMode = .timeout(Double(configuration.busyTimeoutMilliseconds) / 1000)

@@ -31,13 +31,16 @@ struct EndpointTable {
 
     /// All that are not deleted, after an id, in the order of their ids (which is that of their creation).
     func list(after id: String = "", limit: Int = 1000) throws -> [WebhookEndpoint] {
-        try Row.fetchAll(
+        let rows = try Row.fetchCursor(
             db.cachedStatement(
                 sql:
                     "SELECT \(Self.columns) FROM webhook_endpoints WHERE state <> 'deleted' AND id > ? ORDER BY id LIMIT ?"
             ),
             arguments: [id, limit]
-        ).map(endpoint)
+        )
+        var endpoints: [WebhookEndpoint] = []
+        while let row = try rows.next() { endpoints.append(try endpoint(row)) }
+        return endpoints
     }
 
     func insert(_ endpoint: WebhookEndpoint) throws {
@@ -210,38 +213,42 @@ struct EndpointTable {
     // MARK: Rows
 
     private func endpoint(_ row: Row) throws -> WebhookEndpoint {
+        let texts = EndpointTexts(
+            eventTypes: row[4],
+            headers: row[5],
+            metadata: row[6],
+            terminalStatuses: row[14],
+            schedule: row[15],
+            channels: row[29],
+            filter: row[30]
+        )
         guard let state = EndpointState(name: row[7], reason: row[8]),
             let ordering = EndpointSettings.Ordering(rawValue: row[12]),
             let onExhausted = EndpointSettings.OnExhausted(rawValue: row[13]),
-            let signs = EndpointSettings.Signing(rawValue: row[17]),
-            let eventTypes: [String] = value(row[4]), let headers: [String: String] = value(row[5]),
-            let metadata: [String: String] = value(row[6]), let terminal: Set<Int> = value(row[14]),
-            let channels: [String] = value(row[29]), let payload = EndpointSettings.Payload(rawValue: row[31]),
+            let signs = EndpointSettings.Signing(rawValue: row[17]), let values = texts.values,
+            let payload = EndpointSettings.Payload(rawValue: row[31]),
             let format = EndpointSettings.Format(rawValue: row[34])
         else { throw CorruptWebhookRow(table: "webhook_endpoints") }
         var settings = EndpointSettings(url: row[2])
         settings.uid = row[1]
         settings.description = row[3]
-        settings.eventTypes = eventTypes
-        settings.headers = headers
-        settings.metadata = metadata
+        settings.eventTypes = values.eventTypes
+        settings.headers = values.headers
+        settings.metadata = values.metadata
         settings.timeoutMilliseconds = row[9]
         settings.maximumInFlight = row[10]
         settings.throttlePerSecond = row[11]
         settings.ordering = ordering
         settings.onExhausted = onExhausted
-        settings.terminalStatuses = terminal
-        settings.schedule = (row[15] as String?).flatMap { value($0) }
+        settings.terminalStatuses = values.terminalStatuses
+        settings.schedule = values.schedule
         settings.signs = signs
         settings.breakerThreshold = row[28]
         settings.asksConsent = row[18]
-        settings.channels = channels
+        settings.channels = values.channels
+        settings.filter = values.filter
         settings.payload = payload
         settings.format = format
-        if let text = row[30] as String? {
-            guard let filter = ContentFilter(text: text) else { throw CorruptWebhookRow(table: "webhook_endpoints") }
-            settings.filter = filter
-        }
         func time(_ index: Int) -> Timestamp? { (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)) }
         return WebhookEndpoint(
             id: row[0],
@@ -263,10 +270,6 @@ struct EndpointTable {
     private func text(_ value: some Encodable) -> String {
         // Strings and integers only: this cannot fail, and an empty text would be refused when read.
         (try? StrictJSON.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    }
-
-    private func value<Value: Decodable>(_ text: String) -> Value? {
-        try? StrictJSON.decode(Value.self, from: Array(text.utf8), limits: .message)
     }
 }
 

@@ -159,13 +159,14 @@ struct SimulateCommand: AsyncParsableCommand {
         }
         bar.clear()
         let seconds = Double((clock.now - start).components.seconds) + 0.001
+        let cpu = String(format: "%.2f", Self.cpuSeconds() * 1000 / Double(max(1, summary.orders)))
         if common.json {
             JSONOutput.print(document(summary))
         } else {
             Console.print(
                 "\(summary.seeds) seeds, \(summary.orders) orders, \(summary.faults.values.reduce(0, +)) faults of "
-                    + "\(summary.faults.count) kinds in \(Int(seconds)) s (\(Int(Double(summary.orders) / seconds)) orders/s); "
-                    + "the longest way to rest took \(summary.longestHealing / 1000) s of simulated time"
+                    + "\(summary.faults.count) kinds in \(Int(seconds)) s (\(Int(Double(summary.orders) / seconds)) orders/s), "
+                    + "\(cpu) ms of CPU time per order; the longest way to rest took \(summary.longestHealing / 1000) s of simulated time"
             )
         }
         if !summary.failures.isEmpty {
@@ -180,6 +181,13 @@ struct SimulateCommand: AsyncParsableCommand {
         if requireSituations, !summary.missed.isEmpty {
             throw CommandEnd.no("Never met: " + summary.missed.map(\.rawValue).sorted().joined(separator: "; "))
         }
+    }
+
+    /// CPU time of this process, user and system.
+    private static func cpuSeconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     private static func tell(_ report: SimulationReport) {

@@ -15,8 +15,9 @@ final class SimulatedDisk: Sendable {
 
     /// Makes a disk with the empty tables of a service.
     init(for service: ServiceName) throws {
+        let template = try DiskTemplates.shared.of(service)
         connection = try DatabaseQueue(configuration: Self.configuration)
-        try DiskTemplates.shared.of(service).backup(to: connection)
+        try template.backup(to: connection)
     }
 
     deinit { try? connection.close() }
@@ -35,23 +36,20 @@ final class SimulatedDisk: Sendable {
 
     /// Adds what the service knows to the evidence.
     func addEvidence(of service: ServiceName, to evidence: inout Evidence) throws {
-        var copy = evidence
-        try connection.unsafeRead { db in try EvidenceRows.read(service.rawValue, db, into: &copy) }
-        evidence = copy
+        try connection.unsafeRead { db in try EvidenceRows.read(service.rawValue, db, into: &evidence) }
     }
 
     /// One number out of the tables.
     func number(_ sql: String, _ arguments: [String] = []) throws -> Int64? {
         try connection.unsafeRead { db in
-            try Int64.fetchOne(db.cachedStatement(sql: sql), arguments: StatementArguments(arguments))
+            try Int64.fetchOne(db.cachedStatement(sql: sql), arguments: Self.bound(arguments))
         }
     }
 
     /// Rows of text columns; NULL is empty.
     func rows(_ sql: String, _ arguments: [String] = []) throws -> [[String]] {
         try connection.unsafeRead { db in
-            let arguments = StatementArguments(arguments)
-            return try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map { row in
+            try Row.fetchAll(db.cachedStatement(sql: sql), arguments: Self.bound(arguments)).map { row in
                 row.databaseValues.map { value in
                     switch value.storage {
                     case .null: ""
@@ -65,6 +63,14 @@ final class SimulatedDisk: Sendable {
         }
     }
 
+    /// `nil` for none: then nothing is bound and nothing checked.
+    private static func bound(_ arguments: [String]) -> StatementArguments? {
+        guard !arguments.isEmpty else { return nil }
+        let values: [(any DatabaseValueConvertible)?] = arguments
+        let bound: StatementArguments = StatementArguments(values)
+        return bound
+    }
+
     static var configuration: GRDB.Configuration {
         var configuration = GRDB.Configuration()
         configuration.prepareDatabase { db in
@@ -72,6 +78,8 @@ final class SimulatedDisk: Sendable {
             try db.execute(sql: "PRAGMA page_size = 1024")
             try db.execute(sql: "PRAGMA trusted_schema = OFF")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
+            // Debian's SQLite overwrites what is deleted; here nothing outlives the process.
+            try db.execute(sql: "PRAGMA secure_delete = OFF")
         }
         return configuration
     }
@@ -83,6 +91,7 @@ private final class DiskTemplates: Sendable {
     private let templates: [ServiceName: Result<DatabaseQueue, any Error>]
 
     private init() {
+        SQLiteLibrary.prepare()
         var templates: [ServiceName: Result<DatabaseQueue, any Error>] = [:]
         for service in ServiceName.allCases {
             templates[service] = Result {

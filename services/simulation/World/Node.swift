@@ -280,8 +280,11 @@ extension World {
     /// Called at every step of every commit.
     private func storeReached(_ step: StoreStep, node: Node, start: Int) throws {
         if step == .afterCommit {
-            node.hasFreshRows = true
-            if !node.isFlushing { node.hasFreshOutbox = true }
+            // A relay's marks change neither what is to be sent nor when a timer is due.
+            if !node.isFlushing {
+                node.hasFreshRows = true
+                node.hasFreshOutbox = true
+            }
             // Whoever commits must be the one process that owns the disk.
             if start != node.starts { violate("X4", "\(node.name): a process that was replaced has committed") }
         }

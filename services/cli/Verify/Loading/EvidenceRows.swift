@@ -5,6 +5,8 @@ package enum EvidenceRows {
     /// Adds what the database of a service has to tell.
     package static func read(_ service: String, _ db: Database, into evidence: inout Evidence) throws {
         var messaging = evidence.messaging ?? MessagingEvidence()
+        // One owner at a time: what two hold is copied by the first change.
+        evidence.messaging = nil
         try MessagingQueries.read(service, db, into: &messaging)
         evidence.deadLetters = (evidence.deadLetters ?? []) + (try DeadLetterQueries.read(service, db))
         switch service {

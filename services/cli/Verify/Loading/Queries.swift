@@ -222,7 +222,7 @@ extension Database {
     /// The rows of a query as values, one at a time: a row of GRDB's own is larger than most of what is made of it.
     func rows<Value>(_ sql: String, _ make: (Row) throws -> Value) throws -> [Value] {
         var values: [Value] = []
-        let cursor = try Row.fetchCursor(self, sql: sql)
+        let cursor = try Row.fetchCursor(cachedStatement(sql: sql))
         while let row = try cursor.next() { values.append(try make(row)) }
         return values
     }
