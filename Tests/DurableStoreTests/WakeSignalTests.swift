@@ -68,4 +68,22 @@ import Testing
             #expect(waited < .seconds(60))
         }
     }
+
+    /// The alarm of a wait that a signal ended rings in the next one, which goes on waiting.
+    @Test func theAlarmOfTheWaitBeforeEndsNoOther() async {
+        let signal = WakeSignal()
+        for _ in 0..<5 {
+            let ringer = Task {
+                try? await Task.sleep(for: .milliseconds(5))
+                signal.signal()
+            }
+            await signal.wait(atMost: .milliseconds(60))
+            await ringer.value
+            // On a busy machine the signal may have come too late for its wait: it is not for the next one.
+            await signal.wait(atMost: .zero)
+            let start = ContinuousClock.now
+            await signal.wait(atMost: .milliseconds(150))
+            #expect(ContinuousClock.now - start >= .milliseconds(150))
+        }
+    }
 }

@@ -97,7 +97,7 @@ struct ClientTests {
     func failures() async throws {
         var options = HTTPSender.Options()
         // Never met here: a refusal comes at once, but a busy machine may be late to hear of it.
-        options.connectTimeout = .seconds(30)
+        options.connectTimeout = .seconds(5)
         let sender = HTTPSender(options: options)
         let deadline = Duration.milliseconds(300)
         // A port that was just free: nobody listens.

@@ -1,5 +1,6 @@
-import Messaging
 import Testing
+
+@testable import Messaging
 
 @Suite struct UUIDv7Tests {
     @Test func formAndTime() throws {
@@ -29,5 +30,15 @@ import Testing
             return await group.reduce(into: Set<String>()) { $0.formUnion($1) }
         }
         #expect(all.count == 16_000)
+    }
+
+    /// The counter of the identifiers would hide it.
+    @Test func thePoolGivesEachNumberOnce() async {
+        let pool = RandomPool()
+        let all = await withTaskGroup(of: [UInt64].self) { group in
+            for _ in 0..<8 { group.addTask { (0..<1000).map { _ in pool.next() } } }
+            return await group.reduce(into: Set<UInt64>()) { $0.formUnion($1) }
+        }
+        #expect(all.count == 8000)
     }
 }
