@@ -76,7 +76,10 @@ final class GroupCoordinator: Sendable {
         let work = state.withLock { state -> [Delivery]? in
             if state.groups[request.groupId] == nil {
                 guard request.memberId.isEmpty, makeRoom(&state) else { return nil }
-                state.groups[request.groupId] = Slot(machine: newMachine(request.groupId, now: now))
+                let generation = offsets.generation(group: request.groupId) ?? 0
+                state.groups[request.groupId] = Slot(
+                    machine: .init(groupId: request.groupId, generation: generation, limits: configuration, now: now)
+                )
             }
             let ticket = take(.join(responder), &state)
             return update(request.groupId, &state) { machine in
@@ -117,12 +120,8 @@ final class GroupCoordinator: Sendable {
             update(request.groupId, &state) { machine in errors = leaving.map { machine.leave($0, now: now) } }
         }
         deliver(work)
-        let members = zip(leaving, errors).map { member, error in
-            LeaveGroupResponse.Member(
-                memberId: member.memberId,
-                groupInstanceId: member.groupInstanceId,
-                error: error
-            )
+        let members = zip(leaving, errors).map {
+            LeaveGroupResponse.Member(memberId: $0.memberId, groupInstanceId: $0.groupInstanceId, error: $1)
         }
         return LeaveGroupResponse(error: isSingle ? errors[0] : .none, members: members)
     }
@@ -333,15 +332,6 @@ final class GroupCoordinator: Sendable {
         !groupId.isEmpty && groupId.utf8.count <= maxGroupIdLength
     }
 
-    private func newMachine(_ groupId: String, now: Int64) -> GroupMachine {
-        GroupMachine(
-            groupId: groupId,
-            generation: offsets.generation(group: groupId) ?? 0,
-            limits: configuration,
-            now: now
-        )
-    }
-
     /// Keeps the number of groups in memory bounded; what an empty group has to remember is in the store.
     private func makeRoom(_ state: inout State) -> Bool {
         guard state.groups.count >= configuration.maxGroups else { return true }
@@ -362,11 +352,7 @@ final class GroupCoordinator: Sendable {
         if let deadline { state.earliest = min(state.earliest, deadline) }
     }
 
-    private func update(
-        _ groupId: String,
-        _ state: inout State,
-        _ body: (inout GroupMachine) -> Void
-    ) -> [Delivery] {
+    private func update(_ groupId: String, _ state: inout State, _ body: (inout GroupMachine) -> Void) -> [Delivery] {
         guard var slot = state.groups[groupId] else { return [] }
         // Taken out for the change, so that the machine is not copied.
         state.groups[groupId]?.machine.members = []

@@ -197,12 +197,13 @@ extension GroupMachine {
     /// The protocol with the most votes among those that all members have.
     func selectProtocol() -> String? {
         guard let first = members.first else { return nil }
-        let candidates = members.reduce(Set(first.protocols.map(\.name))) {
-            $0.intersection($1.protocols.map(\.name))
-        }
+        let candidates = members.reduce(Set(first.protocols.map(\.name))) { $0.intersection($1.protocols.map(\.name)) }
         var votes: [String: Int] = [:]
         for member in members {
-            if let vote = member.vote(among: candidates) { votes[vote, default: 0] += 1 }
+            // A member votes for the first of its protocols that everyone has.
+            if let vote = member.protocols.first(where: { candidates.contains($0.name) }) {
+                votes[vote.name, default: 0] += 1
+            }
         }
         // On a tie the first member's order decides, so that the choice is always the same.
         return first.protocols.map(\.name).filter { candidates.contains($0) }.max { left, right in

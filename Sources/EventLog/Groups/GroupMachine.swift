@@ -42,15 +42,11 @@ struct GroupMachine: Sendable {
         var joinTicket: Ticket?
         var syncTicket: Ticket?
 
-        /// Votes for the first of its protocols that everyone has.
-        func vote(among candidates: Set<String>) -> String? {
-            protocols.first { candidates.contains($0.name) }?.name
-        }
-
         func metadata(_ name: String) -> ByteBuffer {
             protocols.first { $0.name == name }?.metadata ?? ByteBuffer()
         }
 
+        /// Whether an answer of ours is on its way, which is when its time does not run out.
         var isWaiting: Bool { joinTicket != nil || syncTicket != nil }
 
         var metadataSize: Int { protocols.reduce(0) { $0 + $1.metadata.readableBytes + $1.name.utf8.count } }

@@ -95,16 +95,11 @@ public struct EventLogInspector: Sendable {
         meta.topics.values.sorted { $0.name < $1.name }.map { topic in
             TopicInfo(
                 name: topic.name,
-                id: Self.hex(topic.id.high) + Self.hex(topic.id.low),
+                id: String(topic.id.high, radix: 16, digits: 16) + String(topic.id.low, radix: 16, digits: 16),
                 partitions: Int(topic.partitionCount),
                 settings: topic.overrides
             )
         }
-    }
-
-    private static func hex(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     /// Reads every byte of every partition and checks sizes, checksums, the order of offsets and the record structure of

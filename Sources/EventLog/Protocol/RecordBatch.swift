@@ -123,9 +123,8 @@ enum BatchCheck {
     static func stamped(_ records: ByteBuffer, baseOffset: Int64, leaderEpoch: Int32) -> [ByteBuffer] {
         var prefix = ByteBufferAllocator().buffer(capacity: BatchHeader.magicPosition)
         let start = records.readerIndex
-        prefix.writeInteger(baseOffset)
-        prefix.writeInteger(records.getInteger(at: start + 8, as: Int32.self) ?? 0)
-        prefix.writeInteger(leaderEpoch)
+        let length = records.getInteger(at: start + 8, as: Int32.self) ?? 0
+        prefix.writeMultipleIntegers(baseOffset, length, leaderEpoch)
         let rest = records.getSlice(
             at: start + BatchHeader.magicPosition,
             length: records.readableBytes - BatchHeader.magicPosition

@@ -8,7 +8,7 @@ struct WireReader {
     static let elementLimit = 131_072
 
     let version: Int16
-    let isFlexible: Bool
+    var isFlexible: Bool
     private(set) var buffer: ByteBuffer
     private var elements = 0
 

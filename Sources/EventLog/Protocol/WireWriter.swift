@@ -7,7 +7,7 @@ struct WireWriter {
     static let copyLimit = 2048
 
     let version: Int16
-    let isFlexible: Bool
+    var isFlexible: Bool
     private var chunks: [ByteBuffer] = []
     private var current = ByteBuffer()
     private var flushedBytes = 0

@@ -23,10 +23,7 @@ private final class FetchOperation: RunningRequest, Sendable {
         var maxBytes: Int { max(0, Int(wanted.maxBytes)) }
     }
 
-    private struct Ready: Sendable {
-        let target: Target
-        let plan: PartitionLog.ReadPlan
-    }
+    private typealias Ready = (target: Target, plan: PartitionLog.ReadPlan)
 
     /// Touched on the event loop only.
     private struct State {
@@ -138,7 +135,7 @@ private final class FetchOperation: RunningRequest, Sendable {
                 tell { $0.error = isCurrent ? .storageError : .unknownTopicOrPartition }
             case .atEnd: break
             case .ready(let plan):
-                ready.append(Ready(target: target, plan: plan))
+                ready.append((target, plan))
                 available += min(plan.available, target.maxBytes)
             }
         }

@@ -14,20 +14,20 @@ extension Broker {
 
         private let state: Mutex<State>
 
-        init(_ request: ProduceRequest) {
+        private let acks: Int16
+        private let responder: Responder<ProduceResponse>
+
+        init(_ request: ProduceRequest, _ responder: Responder<ProduceResponse>) {
             let topics = request.topics.map { topic in topic.map { ProduceResponse.Partition(index: $0.index) } }
             let count = request.topics.reduce(0) { $0 + $1.partitions.count }
             // One more, so that nothing is sent before every partition was looked at.
             state = Mutex(State(response: ProduceResponse(topics: topics), missing: count + 1))
+            acks = request.acks
+            self.responder = responder
         }
 
         /// Notes an outcome; the last call answers the request.
-        func note(
-            _ responder: Responder<ProduceResponse>,
-            acks: Int16,
-            close: Bool = false,
-            _ change: (inout ProduceResponse) -> Void = { _ in }
-        ) {
+        func note(close: Bool = false, _ change: (inout ProduceResponse) -> Void = { _ in }) {
             let finished = state.withLock { state -> (ProduceResponse, Bool)? in
                 change(&state.response)
                 state.missing -= 1
@@ -44,13 +44,12 @@ extension Broker {
     }
 
     func produce(_ request: ProduceRequest, _ responder: Responder<ProduceResponse>) {
-        let collector = Collector(request)
-        let acks = request.acks
+        let collector = Collector(request, responder)
         for (place, topic) in request.topics.enumerated() {
             for (index, partition) in topic.partitions.enumerated() {
                 @Sendable func refuse(_ code: ErrorCode, _ message: String? = nil) {
                     metrics.refusedBatches.increment(by: 1)
-                    collector.note(responder, acks: acks) { response in
+                    collector.note { response in
                         response.topics[place].partitions[index].error = code
                         response.topics[place].partitions[index].errorMessage = message
                     }
@@ -61,10 +60,10 @@ extension Broker {
                     log.append(records, header: header) { [log] outcome in
                         switch outcome {
                         case .refused(let code): refuse(code)
-                        case .lost: collector.note(responder, acks: acks, close: true)
+                        case .lost: collector.note(close: true)
                         case .appended(let baseOffset, let appendTime):
                             let start = log.bounds.logStart
-                            collector.note(responder, acks: acks) { response in
+                            collector.note { response in
                                 response.topics[place].partitions[index].baseOffset = baseOffset
                                 response.topics[place].partitions[index].logAppendTimeMs = appendTime
                                 response.topics[place].partitions[index].logStartOffset = start
@@ -76,7 +75,7 @@ extension Broker {
                 }
             }
         }
-        collector.note(responder, acks: acks)
+        collector.note()
     }
 
     /// What can be said of a batch without looking into it.

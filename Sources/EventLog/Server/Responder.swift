@@ -39,23 +39,17 @@ struct Responder<Response: WireStruct>: Sendable {
     /// A response with header and length.
     private func frame(_ message: Response) -> [ByteBuffer] {
         let (row, version) = (context.row, context.version)
-        var header = WireWriter(version: version, isFlexible: row.responseHeaderIsFlexible(version))
+        var writer = WireWriter(version: version, isFlexible: row.responseHeaderIsFlexible(version))
         // The length, which is known at the end.
-        header.integer(Int32(0))
-        header.integer(context.correlationId)
-        header.tags()
-        var body = WireWriter(version: version, isFlexible: row.isFlexible(version))
-        body.message(message)
-        let bodySize = body.byteCount
-        var first = header.finishContiguous()
-        first.setInteger(Int32(clamping: first.readableBytes - 4 + bodySize), at: 0)
-        var chunks = body.finish()
-        if let small = chunks.first, small.readableBytes < WireWriter.copyLimit {
-            first.writeImmutableBuffer(small)
-            chunks[0] = first
-            return chunks
-        }
-        return [first] + chunks
+        writer.integer(Int32(0))
+        writer.integer(context.correlationId)
+        writer.tags()
+        writer.isFlexible = row.isFlexible(version)
+        writer.message(message)
+        let size = writer.byteCount
+        var chunks = writer.finish()
+        chunks[0].setInteger(Int32(clamping: size - 4), at: 0)
+        return chunks
     }
 }
 
@@ -69,22 +63,20 @@ struct RequestHeader: Sendable {
     /// Reads the header from the start of a frame and leaves the frame at the body. The client id is never compact;
     /// whether tagged fields follow depends on the API.
     static func read(_ frame: inout ByteBuffer) throws(WireError) -> RequestHeader {
-        guard let key = frame.readInteger(as: Int16.self), let version = frame.readInteger(as: Int16.self),
-            let correlationId = frame.readInteger(as: Int32.self)
-        else { throw .truncated }
-        var header = RequestHeader(key: key, version: version, correlationId: correlationId)
-        let row = ApiTable.row(key: key)
-        let isListed = row?.advertised.contains(version) ?? false
-        if !isListed, row?.key == .apiVersions { return header }
         var reader = WireReader(frame, version: 0, isFlexible: false)
-        header.clientId = try String?.take(from: &reader) ?? ""
-        var rest = WireReader(
-            reader.buffer,
-            version: version,
-            isFlexible: isListed && row?.isFlexible(version) ?? false
+        var header = RequestHeader(
+            key: try reader.value(),
+            version: try reader.value(),
+            correlationId: try reader.value()
         )
-        try rest.tags { _, _ in }
-        frame = rest.buffer
+        let row = ApiTable.row(key: header.key)
+        let isListed = row?.advertised.contains(header.version) ?? false
+        if isListed || row?.key != .apiVersions {
+            header.clientId = try String?.take(from: &reader) ?? ""
+            reader.isFlexible = isListed && row?.isFlexible(header.version) ?? false
+            try reader.tags { _, _ in }
+        }
+        frame = reader.buffer
         return header
     }
 }

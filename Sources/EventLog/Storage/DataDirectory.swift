@@ -98,11 +98,7 @@ struct DataDirectory: Sendable {
     // MARK: Deleting
 
     /// Finishes the deletions that a crash cut off.
-    func finishDeletions(
-        _ meta: inout MetaState,
-        log: FramedLog,
-        offsets: OffsetStore
-    ) throws(StorageError) {
+    func finishDeletions(_ meta: inout MetaState, log: FramedLog, offsets: OffsetStore) throws(StorageError) {
         let liveNames = Set(meta.topics.values.map(\.name))
         // A topic of the same name can only have been created after the old one's directories were renamed.
         for topic in meta.doomed.values where !liveNames.contains(topic.name) {

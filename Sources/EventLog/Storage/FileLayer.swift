@@ -88,10 +88,13 @@ extension FileLayer {
         return file
     }
 
+    func openIfPresent(_ path: String) throws(StorageError) -> (any LogFile)? {
+        exists(path) ? try open(path, create: false) : nil
+    }
+
     /// A small file as a whole, or nil when it is missing.
     func contents(_ path: String, limit: Int = 64 << 20) throws(StorageError) -> ByteBuffer? {
-        guard exists(path) else { return nil }
-        let file = try open(path, create: false)
+        guard let file = try openIfPresent(path) else { return nil }
         let size = try file.size()
         guard size <= limit else { throw StorageError(.other, "read", path, "\(size) bytes are too many") }
         return try file.read(at: 0, count: size)

@@ -91,8 +91,6 @@ final class LogStore: Sendable {
     /// The defaults that topics' settings fall back to.
     var settingDefaults: [String: String] { directory.settingDefaults }
 
-    var partitionCount: Int { state.withLock { $0.topics.values.reduce(0) { $0 + $1.partitions.count } } }
-
     func partition(_ topic: String, _ index: Int32) -> PartitionLog? {
         state.withLock { state in
             guard let partitions = state.topics[topic]?.partitions, index >= 0, Int(index) < partitions.count else {
@@ -156,40 +154,32 @@ final class LogStore: Sendable {
     }
 
     /// Whether so many more partitions would exceed the limit.
-    func exceedsLimit(adding count: Int) -> Bool { partitionCount + count > maxPartitions }
+    func exceedsLimit(adding count: Int) -> Bool { topics.reduce(count) { $0 + $1.partitions.count } > maxPartitions }
 
     /// Creates a topic; the caller has checked name, counts and settings.
     func createTopic(_ name: String, partitionCount: Int32, overrides: [String: String]) throws(StorageError) -> Topic {
         try decisive { () throws(StorageError) in
-            try newTopic(name, partitionCount: partitionCount, overrides: overrides)
-        }
-    }
-
-    private func newTopic(
-        _ name: String,
-        partitionCount: Int32,
-        overrides: [String: String]
-    ) throws(StorageError) -> Topic {
-        // A creation that failed half-way left its record, and a name stands for one topic.
-        if let half = state.withLock({ $0.meta.topics.values.first { $0.name == name } }) { try erase(half) }
-        let record = MetaRecord.Topic(
-            name: name,
-            id: .random(),
-            partitionCount: partitionCount,
-            overrides: overrides,
-            createdAt: environment.now()
-        )
-        for index in 0..<partitionCount {
-            let path = directory.partition(name, index)
-            if environment.files.exists(path) {
-                environment.logger.warning("Moved a stray directory aside", metadata: ["path": "\(path)"])
-                try environment.files.rename(path, to: "\(path).\(String(record.id.low, radix: 16)).stray")
+            // A creation that failed half-way left its record, and a name stands for one topic.
+            if let half = state.withLock({ $0.meta.topics.values.first { $0.name == name } }) { try erase(half) }
+            let record = MetaRecord.Topic(
+                name: name,
+                id: .random(),
+                partitionCount: partitionCount,
+                overrides: overrides,
+                createdAt: environment.now()
+            )
+            for index in 0..<partitionCount {
+                let path = directory.partition(name, index)
+                if environment.files.exists(path) {
+                    environment.logger.warning("Moved a stray directory aside", metadata: ["path": "\(path)"])
+                    try environment.files.rename(path, to: "\(path).\(String(record.id.low, radix: 16)).stray")
+                }
             }
+            try remember(.topicCreated(record))
+            let topic = directory.topic(record, try openNew(record, range: 0..<partitionCount))
+            state.withLock { $0.topics[name] = topic }
+            return topic
         }
-        try remember(.topicCreated(record))
-        let topic = directory.topic(record, try openNew(record, range: 0..<partitionCount))
-        state.withLock { $0.topics[name] = topic }
-        return topic
     }
 
     /// Raises a topic's number of partitions.

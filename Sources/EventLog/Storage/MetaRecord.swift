@@ -68,9 +68,7 @@ extension ByteBuffer {
     }
 
     /// Nil when `body` cannot read it, or answers nil for a kind that it does not know.
-    func readRecord<Record>(
-        _ body: (_ kind: UInt8, inout WireReader) throws(WireError) -> Record?
-    ) -> Record? {
+    func readRecord<Record>(_ body: (_ kind: UInt8, inout WireReader) throws(WireError) -> Record?) -> Record? {
         var reader = WireReader(self, version: 0, isFlexible: false)
         do throws(WireError) {
             return try body(try reader.integer(), &reader)

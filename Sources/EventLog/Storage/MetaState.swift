@@ -39,9 +39,7 @@ struct MetaState: Equatable, Sendable {
             records.append(.topicDeleted(topic.id))
         }
         for (id, starts) in logStarts {
-            for (partition, offset) in starts {
-                records.append(.logStart(id, partition: partition, offset: offset))
-            }
+            records += starts.map { .logStart(id, partition: $0.key, offset: $0.value) }
         }
         return records
     }

@@ -99,12 +99,8 @@ extension PartitionLog {
     }
 
     /// Where to begin to scan a sealed segment: by its index file, or at its start.
-    private func position(
-        in segment: Segment,
-        isAfter: (SegmentIndex.Entry) -> Bool
-    ) throws(StorageError) -> Int {
-        guard environment.files.exists(segment.indexPath) else { return 0 }
-        let file = try environment.files.open(segment.indexPath, create: false)
+    private func position(in segment: Segment, isAfter: (SegmentIndex.Entry) -> Bool) throws(StorageError) -> Int {
+        guard let file = try environment.files.openIfPresent(segment.indexPath) else { return 0 }
         let position = try SegmentIndex.position(file, isAfter: isAfter)
         return position < segment.size ? position : 0
     }

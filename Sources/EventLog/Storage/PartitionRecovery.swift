@@ -75,14 +75,12 @@ extension PartitionLog {
     ) throws(StorageError) -> Segment {
         var segment = segment
         let size = try segment.file.size()
-        if files.exists(segment.indexPath) {
-            let file = try files.open(segment.indexPath, create: false)
-            if let summary = try SegmentIndex.summary(file, checkEntries: !isTrusted),
-                summary.baseOffset == segment.baseOffset, summary.logSize == size, summary.nextOffset == nextBase
-            {
-                segment.summary = summary
-                return segment
-            }
+        if let file = try files.openIfPresent(segment.indexPath),
+            let summary = try SegmentIndex.summary(file, checkEntries: !isTrusted),
+            summary.baseOffset == segment.baseOffset, summary.logSize == size, summary.nextOffset == nextBase
+        {
+            segment.summary = summary
+            return segment
         }
         let (index, end) = try scan(&segment, size: size, report: &report)
         guard end == .clean, segment.nextOffset == nextBase else {
@@ -103,14 +101,12 @@ extension PartitionLog {
     ) throws(StorageError) -> (Segment, SegmentIndex) {
         var segment = segment
         let size = try segment.file.size()
-        if isTrusted, files.exists(segment.indexPath) {
-            let file = try files.open(segment.indexPath, create: false)
-            if let (summary, index) = try SegmentIndex.decode(file), summary.baseOffset == segment.baseOffset,
-                summary.logSize == size
-            {
-                segment.summary = summary
-                return (segment, index)
-            }
+        if isTrusted, let file = try files.openIfPresent(segment.indexPath),
+            let (summary, index) = try SegmentIndex.decode(file), summary.baseOffset == segment.baseOffset,
+            summary.logSize == size
+        {
+            segment.summary = summary
+            return (segment, index)
         }
         let (index, end) = try scan(&segment, size: size, report: &report)
         if segment.size < size {

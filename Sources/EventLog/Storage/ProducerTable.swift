@@ -152,16 +152,10 @@ struct PartitionSnapshot: Equatable, Sendable {
         }
         for _ in 0..<(try reader.elementCount() ?? 0) {
             let id: Int64 = try reader.value()
-            var producer = ProducerTable.Producer(
-                epoch: try reader.value(),
-                batches: [],
-                lastUsed: try reader.value()
-            )
+            var producer = ProducerTable.Producer(epoch: try reader.value(), batches: [], lastUsed: try reader.value())
             for _ in 0..<(try reader.integer(UInt8.self)) {
                 let (first, last): (Int32, Int32) = (try reader.value(), try reader.value())
-                producer.batches.append(
-                    .init(firstSequence: first, lastSequence: last, baseOffset: try reader.value())
-                )
+                producer.batches.append(.init(firstSequence: first, lastSequence: last, baseOffset: try reader.value()))
             }
             snapshot.producers.restore(id, producer)
         }

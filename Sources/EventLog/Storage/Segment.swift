@@ -28,10 +28,7 @@ struct Segment: Sendable {
     var indexPath: String { "\(directory)/\(Self.name(baseOffset)).index" }
 
     /// A segment's file name without suffix: its base offset in 20 digits.
-    static func name(_ baseOffset: Int64) -> String {
-        let digits = String(baseOffset)
-        return String(repeating: "0", count: max(0, 20 - digits.count)) + digits
-    }
+    static func name(_ baseOffset: Int64) -> String { String(baseOffset, radix: 10, digits: 20) }
 
     /// The offsets in those file names that have this form, in order.
     static func baseOffsets(in names: [String], suffix: String) -> [Int64] {
@@ -112,5 +109,13 @@ extension Segment {
             if !goOn { return scan.ended(.stopped) }
         }
         return scan
+    }
+}
+
+extension String {
+    /// A number with leading zeros.
+    init(_ number: some BinaryInteger, radix: Int, digits count: Int) {
+        let digits = String(number, radix: radix)
+        self = String(repeating: "0", count: Swift.max(0, count - digits.count)) + digits
     }
 }
