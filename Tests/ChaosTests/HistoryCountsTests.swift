@@ -5,7 +5,7 @@ import Testing
 
 /// How the placements of a run are counted while their histories grow.
 struct HistoryCountsTests {
-    /// The regression: each read of an order counted as a placement without an answer.
+    /// The regression: each read of an order counted as a placement without an answer, each repeated request as another order.
     @Test("Placements are counted once, by their outcome, and what is read of an order later is none")
     func counts() throws {
         let folder = NSTemporaryDirectory() + "chaos-history-\(UUID().uuidString)"
@@ -14,6 +14,8 @@ struct HistoryCountsTests {
         var counts = HistoryCounts(folder: folder)
         let lines = [
             #"{"key":"a","outcome":"ok","order":"1","answer":"x"}"#, #"{"key":"a","outcome":"read","status":200}"#,
+            #"{"key":"a","outcome":"ok","order":"1","answer":"x"}"#,
+            #"{"key":"a","outcome":"info","reason":"timeout"}"#,
             #"{"key":"b","outcome":"fail","status":422}"#, #"{"key":"c","outcome":"info","reason":"timeout"}"#,
             #"{"key":"d","outco"#,
         ]

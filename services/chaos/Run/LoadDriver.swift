@@ -1,4 +1,5 @@
 import Foundation
+import StrictJSON
 import Synchronization
 
 /// The clients: `waybill load`, once for the whole run and once for each burst. What they saw is in `history/*.jsonl`.
@@ -57,9 +58,11 @@ final class LoadDriver: Sendable {
 
 /// Counts what the histories of the clients say, reading only what is new each time.
 struct HistoryCounts {
-    private(set) var accepted = 0
-    private(set) var refused = 0
-    private(set) var unknown = 0
+    var accepted: Int { outcomes.values.count { $0 == "ok" } }
+    var refused: Int { outcomes.values.count { $0 == "fail" } }
+    var unknown: Int { outcomes.values.count { $0 == "info" } }
+    /// By idempotency key: a request that is repeated is one placement.
+    private var outcomes: [String: String] = [:]
     private var offsets: [String: UInt64] = [:]
     private let folder: String
 
@@ -68,7 +71,7 @@ struct HistoryCounts {
     }
 
     /// Placements that came to an end.
-    var offered: Int { accepted + refused + unknown }
+    var offered: Int { outcomes.count }
 
     /// Reads on.
     mutating func update() {
@@ -80,15 +83,12 @@ struct HistoryCounts {
             try? file.seek(toOffset: offsets[name, default: 0])
             guard let data = try? file.readToEnd(), let end = data.lastIndex(of: UInt8(ascii: "\n")) else { continue }
             offsets[name, default: 0] += UInt64(end - data.startIndex + 1)
-            // Reads of an order that was placed stand there too.
-            for line in String(decoding: data[...end], as: UTF8.self).split(separator: "\n") {
-                if line.contains(#""outcome":"ok""#) {
-                    accepted += 1
-                } else if line.contains(#""outcome":"fail""#) {
-                    refused += 1
-                } else if line.contains(#""outcome":"info""#) {
-                    unknown += 1
-                }
+            for line in data[...end].split(separator: UInt8(ascii: "\n")) {
+                guard let value = try? StrictJSON.parse(Array(line)), let key = value["key"]?.stringValue,
+                    let outcome = value["outcome"]?.stringValue
+                else { continue }
+                // Reads of an order that was placed stand there too; an acknowledgement is the last word.
+                if outcome != "read", outcomes[key] != "ok" { outcomes[key] = outcome }
             }
         }
     }
