@@ -298,14 +298,14 @@ struct ClientTests {
     }
 
     @Test func nobodyListens() async throws {
-        let server = try await HostileServer { _, _ in .silence }
-        let url = server.url
-        await server.close()
+        let port = try ReservedPort()
+        let url = "http://127.0.0.1:\(port.number)/"
         let client = WebhookClient(policy: loopback)
         #expect(fault(try await exchange(client, url)) == .refused)
         #expect(fault(try await exchange(client, "http://nowhere.invalid/", timeout: .seconds(20))) == .dns)
         await client.interrupt()
         #expect(fault(try await exchange(client, url)) == .interrupted)
+        withExtendedLifetime(port) {}
     }
 
     @Test func deniedAddressesSeeNoConnection() async throws {
