@@ -153,18 +153,18 @@ final class ProducerLoop {
     }
 
     private func settle(_ deliveries: [Delivery], map: ((KafkaPublishResult) -> KafkaPublishResult)?) {
-        var anyPersisted = false
-        for delivery in deliveries {
+        let results = deliveries.map { KafkaPublishResult($0) }
+        // Before the calls return: who has published something sees that the broker is there.
+        if results.contains(where: { $0.isPersisted }) {
+            backoff.succeeded()
+            events.answered()
+        }
+        for (delivery, result) in zip(deliveries, results) {
             guard let entry = inFlight.take(delivery.token) else { continue }
             window.remove(bytes: entry.bytes)
-            let result = KafkaPublishResult(delivery)
-            if result.isPersisted { anyPersisted = true }
             entry.submission.settle(entry.index, map?(result) ?? result)
             if entry.submission.isFinished { open[entry.submission.id] = nil }
         }
-        guard anyPersisted else { return }
-        backoff.succeeded()
-        events.answered()
     }
 
     // MARK: a fatal fault
