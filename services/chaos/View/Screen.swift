@@ -20,6 +20,7 @@ struct Screen {
     struct Facts: Sendable {
         var seed: UInt64
         var phase: String
+        /// Milliseconds since the beginning of the run, and how long faults are done.
         var now: Int64
         var length: Int64
         var planned: Int

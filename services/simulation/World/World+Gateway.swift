@@ -18,6 +18,8 @@ struct GatewayPort: CardGatewayClient, @unchecked Sendable {
 }
 
 /// Sees what payment sees at its edges.
+///
+/// `@unchecked`: the simulation has one task, and the world outlives all that it holds.
 struct PaymentWatch: PaymentObserver, @unchecked Sendable {
     unowned let world: World
 
