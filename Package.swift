@@ -119,8 +119,8 @@ let kitTargets: [Target] = [
     kit("Messaging"),
     kit("RabbitMQ", ["CRabbitMQ", logging]),
     kit("Kafka", ["CRdKafka", logging]),
-    .systemLibrary(name: "CSQLiteSettings", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-    kit("DurableStore", ["CSQLiteSettings", "Messaging", "Failpoints", grdb, deque, orderedCollections]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    kit("DurableStore", ["CSQLite", "Messaging", "Failpoints", grdb, deque, orderedCollections]),
     kit("Telemetry", [logging, coreMetrics]),
     kit(
         "HTTPKit",

@@ -111,6 +111,36 @@ import Testing
         try await task.value
     }
 
+    @Test func wakesInCloseSuccessionAreOneLook() async throws {
+        let looks = Recorder<Int>()
+        let spacing = Duration.milliseconds(40)
+        let runner = DueWorkRunner<Job>(
+            name: "test",
+            concurrency: 1,
+            spacing: spacing,
+            fetchDue: { _, _, _ in
+                looks.add(1)
+                return []
+            },
+            nextDue: { _ in nil },
+            perform: { _ in },
+            clock: ManualClock()
+        )
+        let began = ContinuousClock.now
+        let task = Task { try await runner.run() }
+        // Woken as fast as it can be, it goes on looking, and no more often than it may.
+        #expect(
+            await eventually {
+                runner.wake()
+                return looks.count >= 4
+            }
+        )
+        let most = Int((ContinuousClock.now - began) / spacing) + 1
+        #expect(looks.count <= most)
+        task.cancel()
+        try await task.value
+    }
+
     @Test func aFatalFailureEndsTheRunner() async throws {
         let runner = DueWorkRunner<Job>(
             name: "test",

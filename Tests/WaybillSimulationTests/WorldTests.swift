@@ -23,6 +23,21 @@ struct WorldTests {
         #expect(!report.faults.isEmpty)
     }
 
+    @Test(
+        "a kind that alone is left is the only one that strikes",
+        arguments: [FaultKind.publishRefused, .callbackLost, .answerLost]
+    )
+    func oneKind(kind: FaultKind) async throws {
+        let others = Set(FaultKind.allCases).subtracting([kind])
+        var struck: Set<FaultKind> = []
+        for seed in UInt64(1)...12 {
+            let report = try await SimulationReport.run(seed: seed, orders: 6, without: others)
+            #expect(report.violations.isEmpty)
+            struck.formUnion(report.faults.keys)
+        }
+        #expect(struck == [kind])
+    }
+
     @Test("a campaign runs every seed once and knows which situations it missed")
     func campaignCountsItsSeeds() async throws {
         let summary = try await Campaign(seeds: 1...4, orders: 4, workers: 2).run()

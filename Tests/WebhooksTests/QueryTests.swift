@@ -81,10 +81,11 @@ struct QueryTests {
         func plan(_ change: @Sendable (inout WebhookQueries.Filter) -> Void) async throws -> String {
             var filter = WebhookQueries.Filter()
             change(&filter)
-            let (sql, arguments) = WebhookQueries.select(filter, limit: 10)
+            let wanted = filter
             return try await bench.store.read { db in
-                try Row.fetchAll(db, sql: "EXPLAIN QUERY PLAN " + sql, arguments: arguments)
-                    .map { $0["detail"] as String }.joined(separator: "; ")
+                let (sql, arguments) = WebhookQueries.select(wanted, limit: 10)
+                return try db.makeStatement(sql: "EXPLAIN QUERY PLAN " + sql).all(arguments) { try $0[3] as String }
+                    .joined(separator: "; ")
             }
         }
         #expect(try await plan { $0.state = .exhausted }.contains("webhook_deliveries_ended"))

@@ -76,7 +76,7 @@ enum DeadLetterActTable {
                 INSERT INTO dead_letter_acts(letter_id, job_id, verb, actor, reason, outcome, detail, at)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """
-        ).execute(arguments: [
+        ).run([
             letter, job, verb.rawValue, actor.name, actor.reason, outcome, detail?.capped(atUTF8: 1024),
             now.millisecondsSinceEpoch,
         ])

@@ -115,9 +115,9 @@ enum DeadLetterJobTable {
             sql: """
                 UPDATE dead_letter_job_items SET outcome = ?, code = ?, batch = ? WHERE job_id = ? AND position = ?
                 """
-        ).execute(arguments: [result.kind.rawValue, result.code, batch, id, position])
+        ).run([result.kind.rawValue, result.code, batch, id, position])
         try db.cachedStatement(sql: "UPDATE dead_letter_jobs SET last_sent_at = ? WHERE id = ?")
-            .execute(arguments: [now.millisecondsSinceEpoch, id])
+            .run([now.millisecondsSinceEpoch, id])
     }
 
     static func isWaiting(_ id: String, position: Int, in db: Database) throws -> Bool {
@@ -160,7 +160,7 @@ enum DeadLetterJobTable {
             guard let outcome else { continue }
             try db.cachedStatement(
                 sql: "UPDATE dead_letter_job_items SET outcome = ?, code = ? WHERE job_id = ? AND position = ?"
-            ).execute(arguments: [outcome, code, id, row[0] as Int])
+            ).run([outcome, code, id, row[0] as Int])
         }
     }
 

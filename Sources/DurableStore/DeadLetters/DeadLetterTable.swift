@@ -14,11 +14,11 @@ enum DeadLetterTable {
                 INSERT INTO dead_letters(\(DeadLetter.columns))
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING
                 """
-        ).execute(arguments: [
+        ).run([
             letter.id, letter.transport, letter.consumer, letter.source, letter.messageID, letter.type, letter.subject,
             letter.correlationID, letter.traceparent, letter.failureClass, letter.code, letter.error, letter.attempts,
             letter.firstFailedAt.millisecondsSinceEpoch, letter.failedAt.millisecondsSinceEpoch,
-            Data(HeaderText.encode(letter.headers)), Data(letter.body), letter.xDeath, letter.state.rawValue,
+            Blob(HeaderText.encode(letter.headers)), Blob(letter.body), letter.xDeath, letter.state.rawValue,
             letter.stateChangedAt.millisecondsSinceEpoch, letter.stateReason, letter.requeues, letter.previousID,
             letter.editedFrom, letter.recordedAt.millisecondsSinceEpoch,
         ])
@@ -48,7 +48,7 @@ enum DeadLetterTable {
                         requeues = requeues + (? = 'requeued')
                     WHERE id = ? AND state = ?
                     """
-            ).execute(arguments: [
+            ).run([
                 state.rawValue, now.millisecondsSinceEpoch, reason?.capped(atUTF8: 1024), state.rawValue, id,
                 old.rawValue,
             ])
@@ -64,7 +64,7 @@ enum DeadLetterTable {
                 UPDATE dead_letters SET failure_class = ?, code = ?, error = ?, attempts = attempts + 1, failed_at = ?
                 WHERE id = ? AND state = 'held'
                 """
-        ).execute(arguments: [
+        ).run([
             failure.failureClass.rawValue, failure.code.capped(atUTF8: 256),
             failure.description.capped(atUTF8: DeadLetterHeaders.maximumErrorBytes), now.millisecondsSinceEpoch, id,
         ])

@@ -6,6 +6,9 @@ public import Messaging
 /// A handler that throws is rolled back, its row stays and is tried again after 1 s, 2 s … 60 s; others do not wait for it.
 /// The runner looks at the clock at least once a second, so a clock that jumps is noticed.
 public final class DeadlineRunner: Sendable {
+    /// The longest time between two looks at the rows, in milliseconds.
+    static let longestPause: Int64 = 1000
+
     private let store: DurableStore
     private let handler: @Sendable (_ name: String, _ subject: String, Transaction) throws -> Void
     private let clock: any WallClock
@@ -43,8 +46,8 @@ public final class DeadlineRunner: Sendable {
                 if try await fireDue() > 0 { continue }
                 failures = 0
                 let next = try await store.read { try DeadlineTable.next(in: $0) }
-                let untilNext = next.map { max(1, $0.milliseconds(since: clock.now())) } ?? 1000
-                await store.deadlineWake.wait(atMost: .milliseconds(min(untilNext, 1000)))
+                let untilNext = next.map { max(1, $0.milliseconds(since: clock.now())) } ?? Self.longestPause
+                await store.deadlineWake.wait(atMost: .milliseconds(min(untilNext, Self.longestPause)))
             } catch is CancellationError {
                 return
             } catch {

@@ -19,25 +19,19 @@ enum DeadlineTable {
                 SET due_at = excluded.due_at, retry_at = excluded.retry_at, failures = 0, last_error = NULL
                 """
         )
-        statement.setUncheckedArguments([name, subject, due, due])
-        try statement.execute()
+        try statement.run([name, subject, due, due])
     }
 
     static func clear(_ name: String, subject: String, in db: Database) throws {
         let statement = try db.cachedStatement(sql: "DELETE FROM deadlines WHERE name = ? AND subject = ?")
-        statement.setUncheckedArguments([name, subject])
-        try statement.execute()
+        try statement.run([name, subject])
     }
 
     static func due(at now: Timestamp, limit: Int, in db: Database) throws -> [Due] {
-        try Row.fetchAll(
-            db.cachedStatement(
-                sql:
-                    "SELECT name, subject, due_at, failures FROM deadlines WHERE retry_at <= ? ORDER BY retry_at LIMIT ?"
-            ),
-            arguments: [now.millisecondsSinceEpoch, limit]
-        ).map { row in
-            Due(name: row[0], subject: row[1], dueAt: Timestamp(millisecondsSinceEpoch: row[2]), failures: row[3])
+        try db.cachedStatement(
+            sql: "SELECT name, subject, due_at, failures FROM deadlines WHERE retry_at <= ? ORDER BY retry_at LIMIT ?"
+        ).all([now.millisecondsSinceEpoch, limit]) { row in
+            try Due(name: row[0], subject: row[1], dueAt: Timestamp(millisecondsSinceEpoch: row[2]), failures: row[3])
         }
     }
 
@@ -73,8 +67,7 @@ enum DeadlineTable {
         let statement = try db.cachedStatement(
             sql: "DELETE FROM deadlines WHERE name = ? AND subject = ? AND due_at = ? AND failures = ?"
         )
-        statement.setUncheckedArguments([due.name, due.subject, due.dueAt.millisecondsSinceEpoch, due.failures])
-        try statement.execute()
+        try statement.run([due.name, due.subject, due.dueAt.millisecondsSinceEpoch, due.failures])
         return db.changesCount > 0
     }
 
@@ -85,10 +78,9 @@ enum DeadlineTable {
                 WHERE name = ? AND subject = ? AND due_at = ? AND failures = ?
                 """
         )
-        statement.setUncheckedArguments([
+        try statement.run([
             time.millisecondsSinceEpoch, error.capped(atUTF8: 8192), due.name, due.subject,
             due.dueAt.millisecondsSinceEpoch, due.failures,
         ])
-        try statement.execute()
     }
 }

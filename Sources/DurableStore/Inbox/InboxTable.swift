@@ -20,31 +20,29 @@ enum InboxTable {
                 VALUES (?, ?, ?, ?, 'handled', ?) ON CONFLICT DO NOTHING
                 """
         )
-        insert.setUncheckedArguments([consumer, envelope.id, hash, envelope.type, now.millisecondsSinceEpoch])
-        try insert.execute()
+        try insert.run([consumer, envelope.id, hash, envelope.type, now.millisecondsSinceEpoch])
         if db.changesCount > 0 || Sabotage.isOn("inbox-check-skipped") { return .new }
         if Sabotage.isOn("reused-id-is-a-duplicate") { return .duplicate }
-        let known = try Int64.fetchOne(
-            db.cachedStatement(sql: "SELECT body_hash FROM inbox WHERE consumer = ? AND message_id = ?"),
-            arguments: [consumer, envelope.id]
-        )
+        let known = try knownHash(envelope.id, consumer: consumer, in: db)
         return known == hash ? .duplicate : .reused
     }
 
     /// What ``claim(_:consumer:at:in:)`` would say, without writing anything.
     static func look(_ envelope: Envelope, consumer: String, in db: Database) throws -> Claim {
-        let known = try Int64.fetchOne(
-            db.cachedStatement(sql: "SELECT body_hash FROM inbox WHERE consumer = ? AND message_id = ?"),
-            arguments: [consumer, envelope.id]
-        )
+        let known = try knownHash(envelope.id, consumer: consumer, in: db)
         guard let known else { return .new }
         let hash = PayloadHash.of(type: envelope.type, subject: envelope.subject, body: envelope.body)
         return known == hash ? .duplicate : .reused
     }
 
+    private static func knownHash(_ id: String, consumer: String, in db: Database) throws -> Int64? {
+        try db.cachedStatement(sql: "SELECT body_hash FROM inbox WHERE consumer = ? AND message_id = ?")
+            .first([consumer, id]) { try $0[0] }
+    }
+
     static func markNoOperation(_ id: String, consumer: String, in db: Database) throws {
         try db.cachedStatement(sql: "UPDATE inbox SET outcome = 'noop' WHERE consumer = ? AND message_id = ?")
-            .execute(arguments: [consumer, id])
+            .run([consumer, id])
     }
 
     static func recordRefusal(
@@ -60,10 +58,9 @@ enum InboxTable {
                 INSERT INTO inbox(consumer, message_id, body_hash, type, outcome, code, received_at)
                 VALUES (?, ?, ?, ?, 'refused', ?, ?) ON CONFLICT DO NOTHING
                 """
-        ).execute(
-            arguments: [
-                consumer, envelope.id, hash, envelope.type, code.capped(atUTF8: 256), now.millisecondsSinceEpoch,
-            ])
+        ).run([
+            consumer, envelope.id, hash, envelope.type, code.capped(atUTF8: 256), now.millisecondsSinceEpoch,
+        ])
     }
 
     /// - Returns: how many rows were deleted, at most `limit`.
@@ -74,7 +71,7 @@ enum InboxTable {
                     SELECT consumer, message_id FROM inbox INDEXED BY inbox_received
                     WHERE received_at < ? ORDER BY received_at LIMIT ?)
                 """
-        ).execute(arguments: [cutoff.millisecondsSinceEpoch, limit])
+        ).run([cutoff.millisecondsSinceEpoch, limit])
         return db.changesCount
     }
 
@@ -84,7 +81,7 @@ enum InboxTable {
                 DELETE FROM inbox WHERE consumer = ?1 AND message_id IN (
                     SELECT message_id FROM inbox WHERE consumer = ?1 ORDER BY message_id LIMIT ?2)
                 """
-        ).execute(arguments: [consumer, limit])
+        ).run([consumer, limit])
         return db.changesCount
     }
 }

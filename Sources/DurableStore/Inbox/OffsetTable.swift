@@ -15,8 +15,7 @@ enum OffsetTable {
                 ON CONFLICT(consumer, topic, partition) DO UPDATE SET next_offset = excluded.next_offset
                 """
         )
-        statement.setUncheckedArguments([consumer, partition.topic, partition.partition, offset])
-        try statement.execute()
+        try statement.run([consumer, partition.topic, partition.partition, offset])
     }
 
     static func all(consumer: String, in db: Database) throws -> [(partition: Partition, offset: Int64)] {

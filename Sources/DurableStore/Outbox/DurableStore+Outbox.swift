@@ -55,11 +55,9 @@ extension DurableStore {
             case .parked: "parked_at IS NOT NULL"
             }
         return try await read { db in
-            try Row.fetchAll(
-                db,
-                sql: "SELECT \(OutboxTable.columns) FROM outbox WHERE seq > ? AND \(condition) ORDER BY seq LIMIT ?",
-                arguments: [seq, min(max(limit, 1), 1000)]
-            ).map(OutboxRow.init)
+            try db.cachedStatement(
+                sql: "SELECT \(OutboxTable.columns) FROM outbox WHERE seq > ? AND \(condition) ORDER BY seq LIMIT ?"
+            ).all([seq, min(max(limit, 1), 1000)], OutboxRow.init)
         }
     }
 
@@ -120,10 +118,7 @@ extension DurableStore {
 
 extension OutboxTable {
     static func row(_ seq: Int64, in db: Database) throws -> OutboxRow? {
-        try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT \(columns) FROM outbox WHERE seq = ?"),
-            arguments: [seq]
-        ).map(OutboxRow.init)
+        try db.cachedStatement(sql: "SELECT \(columns) FROM outbox WHERE seq = ?").first([seq], OutboxRow.init)
     }
 
     static func unpark(_ seq: Int64, in db: Database) throws -> Bool {
@@ -132,12 +127,12 @@ extension OutboxTable {
                 UPDATE outbox SET parked_at = NULL, parked_reason = NULL, attempts = 0, next_attempt_at = NULL
                 WHERE seq = ? AND parked_at IS NOT NULL
                 """
-        ).execute(arguments: [seq])
+        ).run([seq])
         return db.changesCount > 0
     }
 
     static func discard(_ seq: Int64, in db: Database) throws -> Bool {
-        try db.cachedStatement(sql: "DELETE FROM outbox WHERE seq = ? AND parked_at IS NOT NULL").execute(arguments: [
+        try db.cachedStatement(sql: "DELETE FROM outbox WHERE seq = ? AND parked_at IS NOT NULL").run([
             seq
         ])
         return db.changesCount > 0

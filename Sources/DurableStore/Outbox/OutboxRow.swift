@@ -1,4 +1,3 @@
-import Foundation
 import GRDB
 public import Messaging
 
@@ -27,9 +26,9 @@ public struct OutboxRow: Sendable, Identifiable {
     public var id: Int64 { seq }
 
     /// Reads ``OutboxTable/columns``, in their order.
-    init(_ row: Row) {
-        seq = row[0]
-        message = OutgoingMessage(
+    init(_ row: Columns) throws {
+        seq = try row[0]
+        message = try OutgoingMessage(
             to: Destination(target: row[2], routingKey: row[3]),
             Envelope(
                 id: row[1],
@@ -44,18 +43,18 @@ public struct OutboxRow: Sendable, Identifiable {
                 replyTo: row[12],
                 attempt: row[13],
                 contentType: row[14],
-                body: [UInt8](row[17] as Data)
+                body: (row[17] as Blob).bytes
             ),
             extraHeaders: (row[15] as String?).map(HeaderText.decode) ?? [:],
             expirationMilliseconds: row[16]
         )
-        createdAt = Timestamp(millisecondsSinceEpoch: row[18])
-        publishedAt = (row[19] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:))
-        attempts = row[20]
-        nextAttemptAt = (row[21] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:))
-        lastError = row[22]
-        parkedAt = (row[23] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:))
-        parkedReason = row[24]
+        createdAt = try Timestamp(millisecondsSinceEpoch: row[18])
+        publishedAt = try (row[19] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:))
+        attempts = try row[20]
+        nextAttemptAt = try (row[21] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:))
+        lastError = try row[22]
+        parkedAt = try (row[23] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:))
+        parkedReason = try row[24]
     }
 
     var pending: PendingRow { PendingRow(seq: seq, attempts: attempts, message: message) }

@@ -1,4 +1,3 @@
-import Foundation
 import GRDB
 import Messaging
 
@@ -22,15 +21,14 @@ enum OutboxTable {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         )
-        statement.setUncheckedArguments([
+        try statement.run([
             envelope.id, message.destination.transport.rawValue, target, routingKey, envelope.subject, envelope.source,
             envelope.type, envelope.time.millisecondsSinceEpoch, envelope.sequence, envelope.correlationID,
             envelope.causationID, envelope.traceparent, envelope.replyTo, envelope.attempt, envelope.contentType,
             message.extraHeaders.isEmpty ? nil : HeaderText.encode(message.extraHeaders),
             message.expirationMilliseconds,
-            Data(envelope.body), now.millisecondsSinceEpoch,
+            Blob(envelope.body), now.millisecondsSinceEpoch,
         ])
-        try statement.execute()
         return db.lastInsertedRowID
     }
 
@@ -44,10 +42,8 @@ enum OutboxTable {
 
     /// The oldest row that may still have to be sent, from the index of such rows.
     static func firstPending(_ transport: Transport, in db: Database) throws -> Int64? {
-        try Int64.fetchOne(
-            db.cachedStatement(sql: "SELECT min(seq) FROM outbox WHERE transport = ? AND \(pending)"),
-            arguments: [transport.rawValue]
-        )
+        try db.cachedStatement(sql: "SELECT min(seq) FROM outbox WHERE transport = ? AND \(pending)")
+            .first([transport.rawValue]) { try $0[0] as Int64? } ?? nil
     }
 
     /// The last row ever written, sent or not; 0 before the first.
@@ -66,52 +62,36 @@ enum OutboxTable {
         limit: Int,
         in db: Database
     ) throws -> [PendingRow] {
-        let cursor = try Row.fetchCursor(
-            db.cachedStatement(
-                sql: """
-                    SELECT \(columns) FROM outbox NOT INDEXED
-                    WHERE seq > ? AND transport = ? AND \(pending) ORDER BY seq LIMIT ?
-                    """
-            ),
-            arguments: [seq, transport.rawValue, limit]
-        )
-        var rows: [PendingRow] = []
-        while let row = try cursor.next() { rows.append(OutboxRow(row).pending) }
-        return rows
+        try db.cachedStatement(
+            sql: """
+                SELECT \(columns) FROM outbox NOT INDEXED
+                WHERE seq > ? AND transport = ? AND \(pending) ORDER BY seq LIMIT ?
+                """
+        ).all([seq, transport.rawValue, limit]) { try OutboxRow($0).pending }
     }
 
     /// Unsent rows of one key from `seq` on, in order.
     static func pendingRows(of key: OutboxKey, from seq: Int64, limit: Int, in db: Database) throws -> [PendingRow] {
         let (target, routingKey) = key.destination.columns
-        let cursor = try Row.fetchCursor(
-            db.cachedStatement(
-                sql: """
-                    SELECT \(columns) FROM outbox INDEXED BY outbox_pending
-                    WHERE transport = ? AND subject = ? AND seq >= ? AND \(pending)
-                        AND target = ? AND routing_key IS ? ORDER BY seq LIMIT ?
-                    """
-            ),
-            arguments: [key.destination.transport.rawValue, key.subject, seq, target, routingKey, limit]
-        )
-        var rows: [PendingRow] = []
-        while let row = try cursor.next() { rows.append(OutboxRow(row).pending) }
-        return rows
+        return try db.cachedStatement(
+            sql: """
+                SELECT \(columns) FROM outbox INDEXED BY outbox_pending
+                WHERE transport = ? AND subject = ? AND seq >= ? AND \(pending)
+                    AND target = ? AND routing_key IS ? ORDER BY seq LIMIT ?
+                """
+        ).all([key.destination.transport.rawValue, key.subject, seq, target, routingKey, limit]) {
+            try OutboxRow($0).pending
+        }
     }
 
     /// The keys that a parked row blocks.
     static func parkedKeys(_ transport: Transport, in db: Database) throws -> Set<OutboxKey> {
-        let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT DISTINCT target, routing_key, subject FROM outbox
-                    WHERE transport = ? AND parked_at IS NOT NULL
-                    """
-            ),
-            arguments: [transport.rawValue]
-        )
-        return Set(
-            rows.map { row in
-                OutboxKey(Destination(target: row[0], routingKey: row[1]), subject: row[2])
+        // Not DISTINCT, for which SQLite makes a temporary b-tree even if nothing is parked.
+        Set(
+            try db.cachedStatement(
+                sql: "SELECT target, routing_key, subject FROM outbox WHERE transport = ? AND parked_at IS NOT NULL"
+            ).all([transport.rawValue]) { row in
+                try OutboxKey(Destination(target: row[0], routingKey: row[1]), subject: row[2])
             }
         )
     }
@@ -128,8 +108,7 @@ enum OutboxTable {
                 : "DELETE FROM outbox WHERE ? IS NOT NULL AND seq = ?"
         )
         for seq in seqs {
-            statement.setUncheckedArguments([now.millisecondsSinceEpoch, seq])
-            try statement.execute()
+            try statement.run([now.millisecondsSinceEpoch, seq])
         }
     }
 
@@ -144,7 +123,7 @@ enum OutboxTable {
             sql: """
                 UPDATE outbox SET attempts = ?, last_error = ?, next_attempt_at = ? WHERE seq = ? AND published_at IS NULL
                 """
-        ).execute(arguments: [attempts, error.capped(atUTF8: 8192), nextAttemptAt.millisecondsSinceEpoch, seq])
+        ).run([attempts, error.capped(atUTF8: 8192), nextAttemptAt.millisecondsSinceEpoch, seq])
     }
 
     /// - Returns: whether a row was parked.
@@ -157,7 +136,7 @@ enum OutboxTable {
                     next_attempt_at = NULL
                 WHERE seq = ? AND published_at IS NULL AND parked_at IS NULL
                 """
-        ).execute(arguments: [now.millisecondsSinceEpoch, reason, reason, attempts, seq])
+        ).run([now.millisecondsSinceEpoch, reason, reason, attempts, seq])
         return db.changesCount > 0
     }
 
@@ -170,21 +149,20 @@ enum OutboxTable {
         limit: Int,
         in db: Database
     ) throws -> (cursor: Int64, deleted: Int, hasMore: Bool) {
-        let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: "SELECT seq, created_at, published_at FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
-            ),
-            arguments: [seq, limit]
-        )
+        let rows = try db.cachedStatement(
+            sql: "SELECT seq, created_at, published_at FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
+        ).all([seq, limit]) { row in
+            try (seq: row[0] as Int64, createdAt: row[1] as Int64, publishedAt: row[2] as Int64?)
+        }
         var last = seq
         var doomed: [Int64] = []
         for row in rows {
             // Rows are in order of creation: from here on all are too young. (A clock that stepped back only delays.)
-            if (row[1] as Int64) >= cutoff.millisecondsSinceEpoch {
+            if row.createdAt >= cutoff.millisecondsSinceEpoch {
                 return try delete(doomed, last, hasMore: false, in: db)
             }
-            last = row[0]
-            if let published = row[2] as Int64?, published < cutoff.millisecondsSinceEpoch { doomed.append(last) }
+            last = row.seq
+            if let published = row.publishedAt, published < cutoff.millisecondsSinceEpoch { doomed.append(last) }
         }
         return try delete(doomed, last, hasMore: rows.count == limit, in: db)
     }
@@ -196,7 +174,7 @@ enum OutboxTable {
         in db: Database
     ) throws -> (cursor: Int64, deleted: Int, hasMore: Bool) {
         let statement = try db.cachedStatement(sql: "DELETE FROM outbox WHERE seq = ?")
-        for seq in seqs { try statement.execute(arguments: [seq]) }
+        for seq in seqs { try statement.run([seq]) }
         return (last, seqs.count, hasMore)
     }
 }

@@ -35,17 +35,17 @@ enum ParkedTable {
 
     static func lot(_ bounds: ParkingLot.Bounds, consumer: String, in db: Database) throws -> ParkingLot {
         var lot = ParkingLot(bounds)
-        let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT topic, partition, subject, count(*), sum(bytes) FROM parked_records WHERE consumer = ?
-                    GROUP BY topic, partition, subject
-                    """
-            ),
-            arguments: [consumer]
-        )
-        for row in rows {
-            lot.park(ParkingLot.Key(topic: row[0], partition: row[1], subject: row[2]), records: row[3], bytes: row[4])
+        try db.cachedStatement(
+            sql: """
+                SELECT topic, partition, subject, count(*), sum(bytes) FROM parked_records WHERE consumer = ?
+                GROUP BY topic, partition, subject
+                """
+        ).forEach([consumer]) { row in
+            try lot.park(
+                ParkingLot.Key(topic: row[0], partition: row[1], subject: row[2]),
+                records: row[3],
+                bytes: row[4]
+            )
         }
         return lot
     }
@@ -68,25 +68,24 @@ enum ParkedTable {
                     next_attempt_at, last_error, bytes, parked_at, headers, body)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
                 """
-        ).execute(arguments: [
+        ).run([
             consumer, key.topic, key.partition, key.subject, offset, failure == nil ? 0 : 1,
             failure.map { _ in now.millisecondsSinceEpoch }, failure?.nextAttemptAt.millisecondsSinceEpoch,
             failure.map { text($0.failure) }, size(of: message), now.millisecondsSinceEpoch,
-            Data(HeaderText.encode(message.headers)), Data(message.body),
+            Blob(HeaderText.encode(message.headers)), Blob(message.body),
         ])
     }
 
     /// The key that is due for the longest time.
     static func due(at now: Timestamp, consumer: String, in db: Database) throws -> ParkingLot.Key? {
-        try Row.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT topic, partition, subject FROM parked_records INDEXED BY parked_records_due
-                    WHERE consumer = ? AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT 1
-                    """
-            ),
-            arguments: [consumer, now.millisecondsSinceEpoch]
-        ).map { ParkingLot.Key(topic: $0[0], partition: $0[1], subject: $0[2]) }
+        try db.cachedStatement(
+            sql: """
+                SELECT topic, partition, subject FROM parked_records INDEXED BY parked_records_due
+                WHERE consumer = ? AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT 1
+                """
+        ).first([consumer, now.millisecondsSinceEpoch]) {
+            try ParkingLot.Key(topic: $0[0], partition: $0[1], subject: $0[2])
+        }
     }
 
     static func nextAttempt(consumer: String, in db: Database) throws -> Timestamp? {
@@ -103,22 +102,19 @@ enum ParkedTable {
 
     /// The record that a key goes on with.
     static func first(of key: ParkingLot.Key, consumer: String, in db: Database) throws -> ParkedRecord? {
-        try Row.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT record_offset, attempts, first_failed_at, headers, body FROM parked_records
-                    WHERE consumer = ? AND topic = ? AND partition = ? AND subject = ? ORDER BY record_offset LIMIT 1
-                    """
-            ),
-            arguments: [consumer, key.topic, key.partition, key.subject]
-        ).map { row in
-            ParkedRecord(
+        try db.cachedStatement(
+            sql: """
+                SELECT record_offset, attempts, first_failed_at, headers, body FROM parked_records
+                WHERE consumer = ? AND topic = ? AND partition = ? AND subject = ? ORDER BY record_offset LIMIT 1
+                """
+        ).first([consumer, key.topic, key.partition, key.subject]) { row in
+            try ParkedRecord(
                 key: key,
                 offset: row[0],
                 attempts: row[1],
                 firstFailedAt: (row[2] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)),
-                headers: HeaderText.decodePairs([UInt8](row[3] as Data)) ?? [],
-                body: [UInt8](row[4] as Data)
+                headers: HeaderText.decodePairs((row[3] as Blob).bytes) ?? [],
+                body: (row[4] as Blob).bytes
             )
         }
     }
@@ -126,7 +122,7 @@ enum ParkedTable {
     static func remove(_ record: ParkedRecord, consumer: String, in db: Database) throws {
         try db.cachedStatement(
             sql: "DELETE FROM parked_records WHERE consumer = ? AND topic = ? AND partition = ? AND record_offset = ?"
-        ).execute(arguments: [consumer, record.key.topic, record.key.partition, record.offset])
+        ).run([consumer, record.key.topic, record.key.partition, record.offset])
     }
 
     /// Sets when the first record of a key is tried next.
@@ -147,7 +143,7 @@ enum ParkedTable {
                     first_failed_at = CASE WHEN ?2 IS NULL THEN first_failed_at ELSE coalesce(first_failed_at, ?3) END
                 WHERE consumer = ?4 AND topic = ?5 AND partition = ?6 AND record_offset = ?7
                 """
-        ).execute(arguments: [
+        ).run([
             time.millisecondsSinceEpoch, failure.map(text), now.millisecondsSinceEpoch, consumer, record.key.topic,
             record.key.partition, record.offset,
         ])

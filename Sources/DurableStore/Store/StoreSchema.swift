@@ -93,7 +93,7 @@ enum StoreSchema {
             message_id TEXT NOT NULL,
             body_hash INTEGER NOT NULL,
             type TEXT NOT NULL,
-            outcome TEXT NOT NULL CHECK (outcome IN ('handled', 'refused', 'noop')),
+            outcome TEXT NOT NULL CHECK \(Schema.oneOf("outcome", "handled", "refused", "noop")),
             code TEXT,
             received_at INTEGER NOT NULL,
             PRIMARY KEY (consumer, message_id),

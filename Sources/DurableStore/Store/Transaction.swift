@@ -33,6 +33,8 @@ public struct Transaction {
     ///   - time: when it is due; a time in the past fires at once.
     public func setDeadline(_ name: String, for subject: String, at time: Timestamp) throws {
         try DeadlineTable.set(name, subject: subject, at: time, in: db)
+        // The runner looks by itself often enough for all others.
+        guard time.milliseconds(since: now) < DeadlineRunner.longestPause else { return }
         let wake = group.deadlineWake
         group.actions.append { wake.signal() }
     }

@@ -9,6 +9,7 @@ public final class DueWorkRunner<Item: Sendable & Identifiable>: Sendable where 
     private let name: String
     private let concurrency: Int
     private let repeatPause: Duration
+    private let spacing: Duration
     private let fetchDue: @Sendable (_ now: Timestamp, _ limit: Int, _ excluding: Set<Item.ID>) async throws -> [Item]
     private let nextDue: @Sendable (_ excluding: Set<Item.ID>) async throws -> Timestamp?
     private let perform: @Sendable (Item) async -> Void
@@ -22,6 +23,8 @@ public final class DueWorkRunner<Item: Sendable & Identifiable>: Sendable where 
     ///   - name: for messages.
     ///   - concurrency: the most items performed at the same time, at least 1.
     ///   - repeatPause: the shortest time between two looks at the table when there was work but nothing woke the runner.
+    ///   - spacing: the shortest time between two looks however often it is woken: wakes in close succession are one look, and
+    ///     the first after a quiet time does not wait.
     ///   - fetchDue: items due at `now`, oldest first, at most `limit`, none of `excluding` (those being performed).
     ///   - nextDue: when the next item that is not excluded is due; `nil` when there is none.
     ///   - perform: the call and the row after it. Has a deadline of its own; is not cancelled by a shutdown.
@@ -30,6 +33,7 @@ public final class DueWorkRunner<Item: Sendable & Identifiable>: Sendable where 
         name: String,
         concurrency: Int,
         repeatPause: Duration = .milliseconds(5),
+        spacing: Duration = .zero,
         fetchDue:
             @escaping @Sendable (_ now: Timestamp, _ limit: Int, _ excluding: Set<Item.ID>) async throws -> [Item],
         nextDue: @escaping @Sendable (_ excluding: Set<Item.ID>) async throws -> Timestamp?,
@@ -39,6 +43,7 @@ public final class DueWorkRunner<Item: Sendable & Identifiable>: Sendable where 
         self.name = name
         self.concurrency = max(1, concurrency)
         self.repeatPause = repeatPause
+        self.spacing = spacing
         self.fetchDue = fetchDue
         self.nextDue = nextDue
         self.perform = perform
@@ -54,8 +59,11 @@ public final class DueWorkRunner<Item: Sendable & Identifiable>: Sendable where 
     public func run() async throws {
         var failures = 0
         var fatal: Failure?
+        var nextLook = ContinuousClock.now
         while !Task.isCancelled {
             do {
+                if nextLook > .now { try await Task.sleep(until: nextLook) }
+                nextLook = .now + spacing
                 try await pick()
                 failures = 0
             } catch is CancellationError {

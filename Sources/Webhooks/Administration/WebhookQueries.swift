@@ -59,19 +59,19 @@ public struct WebhookQueries: Sendable {
     public func deliveries(_ filter: Filter, limit: Int) async throws -> [Delivery] {
         try await store.read { db in
             let (sql, arguments) = Self.select(filter, limit: limit)
-            return try Row.fetchAll(db.cachedStatement(sql: sql), arguments: arguments).map(DeliveryTable.delivery)
+            return try db.cachedStatement(sql: sql).all(arguments, DeliveryTable.delivery)
         }
     }
 
     /// The statement behind ``deliveries(_:limit:)``. What went wrong is rare among what went well and has indexes of its own, which
     /// serve unless something narrower is asked for.
-    static func select(_ filter: Filter, limit: Int) -> (sql: String, arguments: StatementArguments) {
+    static func select(_ filter: Filter, limit: Int) -> (sql: String, arguments: [Statement.Parameter]) {
         var parts = ["1"]
-        var arguments = StatementArguments()
-        func require(_ part: String, _ value: (any DatabaseValueConvertible)?) {
+        var arguments: [Statement.Parameter] = []
+        func require(_ part: String, _ value: Statement.Parameter) {
             guard let value else { return }
             parts.append(part)
-            arguments += [value]
+            arguments.append(value)
         }
         require("d.endpoint_id = ?", filter.endpointID)
         require("d.state = ?", filter.state?.rawValue)

@@ -116,7 +116,7 @@ public struct WebhookRecoveries: Sendable {
         try await store.write { tx in
             try tx.db.cachedStatement(
                 sql: "UPDATE webhook_recoveries SET state = ?, updated_at = ? WHERE id = ? AND state = ?"
-            ).execute(arguments: [next, tx.now.millisecondsSinceEpoch, id, state])
+            ).run([next, tx.now.millisecondsSinceEpoch, id, state])
             guard let job = try Self.list(id: id, in: tx.db).first else { throw WebhookAdministration.Fault.unknown }
             return job
         }
@@ -212,7 +212,7 @@ public struct WebhookRecoveries: Sendable {
                     includes_missing, per_second, state, cursor_created, cursor_id, created_at, updated_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, '', ?, ?) ON CONFLICT (endpoint_id, request) DO NOTHING
                 """
-        ).execute(arguments: [
+        ).run([
             id, endpoint.id, name, request.since.millisecondsSinceEpoch, until.millisecondsSinceEpoch,
             request.eventTypes.joined(separator: " "), request.statusClass, request.includesMissing,
             request.perSecond, request.since.millisecondsSinceEpoch, tx.now.millisecondsSinceEpoch,
@@ -347,7 +347,7 @@ public struct WebhookRecoveries: Sendable {
                 UPDATE webhook_recoveries SET cursor_created = ?, cursor_id = ?, examined = ?, recovered = ?, state = ?,
                     updated_at = ? WHERE id = ? AND state = 'running'
                 """
-        ).execute(arguments: [
+        ).run([
             job.createdAt, job.messageID, job.examined, job.recovered, job.isFinished ? "finished" : "running",
             tx.now.millisecondsSinceEpoch, job.id,
         ])

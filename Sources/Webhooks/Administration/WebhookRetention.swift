@@ -40,8 +40,8 @@ public struct WebhookRetention: Sendable {
                     let seq: Int64 = row[0]
                     let message: String = row[1]
                     try tx.db.cachedStatement(sql: "DELETE FROM webhook_attempts WHERE delivery_seq = ?")
-                        .execute(arguments: [seq])
-                    try tx.db.cachedStatement(sql: "DELETE FROM webhook_deliveries WHERE seq = ?").execute(arguments: [
+                        .run([seq])
+                    try tx.db.cachedStatement(sql: "DELETE FROM webhook_deliveries WHERE seq = ?").run([
                         seq
                     ])
                     try tx.db.cachedStatement(
@@ -49,7 +49,7 @@ public struct WebhookRetention: Sendable {
                             DELETE FROM webhook_messages WHERE id = ?1
                                 AND NOT EXISTS (SELECT 1 FROM webhook_deliveries WHERE message_id = ?1)
                             """
-                    ).execute(arguments: [message])
+                    ).run([message])
                 }
                 return seqs.count
             }

@@ -1,3 +1,4 @@
+import DurableStore
 import Foundation
 import GRDB
 import Messaging
@@ -21,7 +22,7 @@ struct AttemptTable {
                 INSERT INTO webhook_attempts (id, delivery_seq, number, attempt_trigger, state, started_at, url, request_headers)
                 VALUES (?, ?, ?, ?, 'started', ?, ?, ?)
                 """
-        ).execute(arguments: [id, delivery, number, trigger.rawValue, now.millisecondsSinceEpoch, url, requestHeaders])
+        ).run([id, delivery, number, trigger.rawValue, now.millisecondsSinceEpoch, url, requestHeaders])
     }
 
     /// Adds what came of an attempt.
@@ -43,17 +44,13 @@ struct AttemptTable {
                     first_byte_us = ?, total_us = ?, next_attempt_at = ?
                 WHERE id = ? AND state = 'started'
                 """
-        ).execute(
-            arguments: StatementArguments(
-                [
-                    state, now.millisecondsSinceEpoch, exchange.address?.description, answer?.status, code, detail,
-                    answer.map { Self.text($0.headers.map { ($0.name, $0.value) }) },
-                    answer.flatMap { $0.body.isEmpty ? nil : Data($0.body) }, answer?.isTruncated, timings.resolve,
-                    timings.connect,
-                    timings.tls, timings.firstByte, timings.total, next?.millisecondsSinceEpoch, id,
-                ] as [(any DatabaseValueConvertible)?]
-            )
-        )
+        ).run([
+            state, now.millisecondsSinceEpoch, exchange.address?.description, answer?.status, code, detail,
+            answer.map { Self.text($0.headers.map { ($0.name, $0.value) }) },
+            answer.flatMap { $0.body.isEmpty ? nil : Blob($0.body) }, answer?.isTruncated, timings.resolve,
+            timings.connect,
+            timings.tls, timings.firstByte, timings.total, next?.millisecondsSinceEpoch, id,
+        ])
     }
 
     func list(of seq: Int64, limit: Int) throws -> [DeliveryAttempt] {

@@ -1,3 +1,4 @@
+import DurableStore
 import Foundation
 import GRDB
 import Messaging
@@ -23,29 +24,26 @@ struct DeliveryTable {
                     channels, dataref)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
                 """
-        ).execute(arguments: [
-            event.id, event.type, event.subject, event.sequence, event.traceparent, Data(body), isTest,
+        ).run([
+            event.id, event.type, event.subject, event.sequence, event.traceparent, Blob(body), isTest,
             event.time.millisecondsSinceEpoch, now.millisecondsSinceEpoch, Self.text(event.channels), event.dataref,
         ])
         return db.changesCount > 0
     }
 
     func message(_ id: String) throws -> StoredWebhook? {
-        try Row.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT id, type, subject, sequence, body, is_test, traceparent, dataref, created_at
-                    FROM webhook_messages WHERE id = ?
-                    """
-            ),
-            arguments: [id]
-        ).map {
-            StoredWebhook(
+        try db.cachedStatement(
+            sql: """
+                SELECT id, type, subject, sequence, body, is_test, traceparent, dataref, created_at
+                FROM webhook_messages WHERE id = ?
+                """
+        ).first([id]) {
+            try StoredWebhook(
                 id: $0[0],
                 type: $0[1],
                 subject: $0[2],
                 sequence: $0[3],
-                body: [UInt8]($0[4] as Data),
+                body: ($0[4] as Blob).bytes,
                 isTest: $0[5],
                 traceparent: $0[6],
                 dataref: $0[7],
@@ -61,36 +59,31 @@ struct DeliveryTable {
             sql: """
                 UPDATE webhook_messages SET body = x'', erased_at = ?, erased_by = ? WHERE id = ? AND erased_at IS NULL
                 """
-        ).execute(arguments: [now.millisecondsSinceEpoch, actor, id])
+        ).run([now.millisecondsSinceEpoch, actor, id])
         guard db.changesCount > 0 else { return nil }
-        let rows = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    UPDATE webhook_deliveries SET state = 'cancelled', next_attempt_at = NULL, reason = 'payload_erased',
-                        completed_at = ?
-                    WHERE message_id = ? AND state IN ('pending', 'waiting', 'parked') RETURNING endpoint_id, ordering_key
-                    """
-            ),
-            arguments: [now.millisecondsSinceEpoch, id]
-        )
-        for row in rows {
-            if let key = row[1] as String? { try releaseNext(key: key, endpoint: row[0], at: now) }
+        let ended = try db.cachedStatement(
+            sql: """
+                UPDATE webhook_deliveries SET state = 'cancelled', next_attempt_at = NULL, reason = 'payload_erased',
+                    completed_at = ?
+                WHERE message_id = ? AND state IN ('pending', 'waiting', 'parked') RETURNING endpoint_id, ordering_key
+                """
+        ).all([now.millisecondsSinceEpoch, id]) { try (endpoint: $0[0] as String, key: $0[1] as String?) }
+        for delivery in ended {
+            if let key = delivery.key { try releaseNext(key: key, endpoint: delivery.endpoint, at: now) }
         }
         try db.cachedStatement(
             sql: """
                 UPDATE dead_letters SET body = x'' WHERE transport = 'http'
                     AND id IN (SELECT replace(id, '-', '') FROM webhook_deliveries WHERE message_id = ?)
                 """
-        ).execute(arguments: [id])
-        return rows.count
+        ).run([id])
+        return ended.count
     }
 
     /// Whether a message can be sent no more.
     func isErased(_ id: String) throws -> Bool {
-        try Bool.fetchOne(
-            db.cachedStatement(sql: "SELECT erased_at IS NOT NULL FROM webhook_messages WHERE id = ?"),
-            arguments: [id]
-        ) ?? true
+        try db.cachedStatement(sql: "SELECT erased_at IS NOT NULL FROM webhook_messages WHERE id = ?")
+            .first([id]) { try $0[0] } ?? true
     }
 
     static func text(_ channels: [String]) -> String {
@@ -121,7 +114,7 @@ struct DeliveryTable {
                     next_attempt_at, created_at, completed_at, is_thin, is_binary)
                 VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?) ON CONFLICT (endpoint_id, message_id) DO NOTHING
                 """
-        ).execute(arguments: [
+        ).run([
             id, message, endpoint, type, orderingKey, state.rawValue, trigger.rawValue,
             state == .pending ? now.millisecondsSinceEpoch : nil, now.millisecondsSinceEpoch,
             state == .skipped ? now.millisecondsSinceEpoch : nil, form.isThin, form.isBinary,
@@ -130,17 +123,13 @@ struct DeliveryTable {
     }
 
     func find(seq: Int64) throws -> Delivery? {
-        try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_deliveries d WHERE d.seq = ?"),
-            arguments: [seq]
-        ).map(Self.delivery)
+        try db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_deliveries d WHERE d.seq = ?")
+            .first([seq], Self.delivery)
     }
 
     func find(id: String) throws -> Delivery? {
-        try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_deliveries d WHERE d.id = ?"),
-            arguments: [id]
-        ).map(Self.delivery)
+        try db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_deliveries d WHERE d.id = ?")
+            .first([id], Self.delivery)
     }
 
     /// Marks that an attempt begins.
@@ -151,7 +140,7 @@ struct DeliveryTable {
                     completed_at = NULL
                 WHERE seq = ?
                 """
-        ).execute(arguments: [seq])
+        ).run([seq])
     }
 
     /// What a settled attempt leaves.
@@ -177,7 +166,7 @@ struct DeliveryTable {
                     resume_at = iif(?, resume_at, NULL), first_failed_at = coalesce(first_failed_at, ?), completed_at = ?
                 WHERE seq = ?
                 """
-        ).execute(arguments: [
+        ).run([
             settlement.state.rawValue, settlement.next?.millisecondsSinceEpoch, settlement.lane, settlement.failures,
             settlement.status, settlement.code, settlement.reason, settlement.trigger.rawValue, settlement.keepsResume,
             settlement.keepsResume, settlement.failedAt?.millisecondsSinceEpoch,
@@ -194,7 +183,7 @@ struct DeliveryTable {
                     resume_state = ?, resume_at = ?, completed_at = NULL
                 WHERE seq = ?
                 """
-        ).execute(arguments: [
+        ).run([
             now.millisecondsSinceEpoch, trigger.rawValue, (delivery.resume?.state ?? delivery.state).rawValue,
             (delivery.resume == nil ? delivery.nextAttemptAt : delivery.resume?.at)?.millisecondsSinceEpoch,
             delivery.seq,
@@ -209,7 +198,7 @@ struct DeliveryTable {
                     resume_state = NULL, resume_at = NULL, reason = NULL, recovery_id = ?, completed_at = NULL
                 WHERE seq = ?
                 """
-        ).execute(arguments: [now.millisecondsSinceEpoch, trigger.rawValue, recovery, seq])
+        ).run([now.millisecondsSinceEpoch, trigger.rawValue, recovery, seq])
     }
 
     func cancelOpen(endpoint: String, at now: Timestamp) throws -> Int {
@@ -219,28 +208,26 @@ struct DeliveryTable {
                     completed_at = ?
                 WHERE endpoint_id = ? AND state IN ('pending', 'waiting', 'parked')
                 """
-        ).execute(arguments: [now.millisecondsSinceEpoch, endpoint])
+        ).run([now.millisecondsSinceEpoch, endpoint])
         return db.changesCount
     }
 
     /// Deliveries that a process left on the wire are due again.
     /// - Returns: how many attempts that were, by endpoint.
     func recover(at now: Timestamp) throws -> [String: Int] {
-        let open = try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT d.endpoint_id, count(*) FROM webhook_attempts a JOIN webhook_deliveries d ON d.seq = a.delivery_seq
-                    WHERE a.state = 'started' GROUP BY d.endpoint_id
-                    """
-            )
-        ).map { (endpoint: $0[0] as String, count: $0[1] as Int) }
+        let open = try db.cachedStatement(
+            sql: """
+                SELECT d.endpoint_id, count(*) FROM webhook_attempts a JOIN webhook_deliveries d ON d.seq = a.delivery_seq
+                WHERE a.state = 'started' GROUP BY d.endpoint_id
+                """
+        ).all { try (endpoint: $0[0] as String, count: $0[1] as Int) }
         try db.cachedStatement(
             sql: """
                 UPDATE webhook_attempts SET state = 'interrupted', ended_at = ?, code = 'interrupted',
                     detail = 'the process ended before it was known what came of it', next_attempt_at = ?
                 WHERE state = 'started'
                 """
-        ).execute(arguments: [now.millisecondsSinceEpoch, now.millisecondsSinceEpoch])
+        ).run([now.millisecondsSinceEpoch, now.millisecondsSinceEpoch])
         // Its endpoint was deleted while the request was on the wire: nothing is to be sent any more.
         try db.cachedStatement(
             sql: """
@@ -248,29 +235,26 @@ struct DeliveryTable {
                     last_status = NULL, completed_at = ?
                 WHERE state = 'sending' AND endpoint_id IN (SELECT id FROM webhook_endpoints WHERE state = 'deleted')
                 """
-        ).execute(arguments: [now.millisecondsSinceEpoch])
+        ).run([now.millisecondsSinceEpoch])
         try db.cachedStatement(
             sql: """
                 UPDATE webhook_deliveries SET state = 'pending', next_attempt_at = ?, lane = 1, last_code = 'interrupted',
                     last_status = NULL
                 WHERE state = 'sending'
                 """
-        ).execute(arguments: [now.millisecondsSinceEpoch])
+        ).run([now.millisecondsSinceEpoch])
         return Dictionary(uniqueKeysWithValues: open.map { ($0.endpoint, $0.count) })
     }
 
     // MARK: Order
 
     private func isKeyBusy(_ key: String, endpoint: String) throws -> Bool {
-        try Bool.fetchOne(
-            db.cachedStatement(
-                sql: """
-                    SELECT EXISTS (SELECT 1 FROM webhook_deliveries WHERE endpoint_id = ? AND ordering_key = ?
-                        AND state IN ('pending', 'sending', 'waiting', 'parked'))
-                    """
-            ),
-            arguments: [endpoint, key]
-        ) ?? false
+        try db.cachedStatement(
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM webhook_deliveries WHERE endpoint_id = ? AND ordering_key = ?
+                    AND state IN ('pending', 'sending', 'waiting', 'parked'))
+                """
+        ).first([endpoint, key]) { try $0[0] } ?? false
     }
 
     /// Lets the next delivery of a subject go, if the one before it is done.
@@ -281,7 +265,7 @@ struct DeliveryTable {
                 WHERE state = 'waiting' AND seq = (SELECT min(seq) FROM webhook_deliveries WHERE endpoint_id = ?2
                     AND ordering_key = ?3 AND state IN ('pending', 'sending', 'waiting', 'parked'))
                 """
-        ).execute(arguments: [now.millisecondsSinceEpoch, endpoint, key])
+        ).run([now.millisecondsSinceEpoch, endpoint, key])
     }
 
     /// Lets everything of an endpoint go that waits for its turn, when it gives order up.
@@ -291,15 +275,18 @@ struct DeliveryTable {
                 UPDATE webhook_deliveries SET state = 'pending', next_attempt_at = ?
                 WHERE endpoint_id = ? AND state = 'waiting' AND ordering_key IS NOT NULL
                 """
-        ).execute(arguments: [now.millisecondsSinceEpoch, endpoint])
+        ).run([now.millisecondsSinceEpoch, endpoint])
     }
 
-    static func delivery(_ row: Row) throws -> Delivery {
-        guard let state = Delivery.State(rawValue: row[6]), let trigger = Delivery.Trigger(rawValue: row[7]) else {
+    static func delivery(_ row: Columns) throws -> Delivery {
+        guard let state = Delivery.State(rawValue: try row[6]), let trigger = Delivery.Trigger(rawValue: try row[7])
+        else {
             throw CorruptWebhookRow(table: "webhook_deliveries")
         }
-        func time(_ index: Int) -> Timestamp? { (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)) }
-        return Delivery(
+        func time(_ index: Int) throws -> Timestamp? {
+            try (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:))
+        }
+        return try Delivery(
             seq: row[0],
             id: row[1],
             messageID: row[2],
@@ -319,7 +306,7 @@ struct DeliveryTable {
             firstFailedAt: time(15),
             completedAt: time(16),
             form: DeliveryForm(isThin: row[20], isBinary: row[21]),
-            resume: (row[17] as String?).flatMap(Delivery.State.init).map { ($0, time(18)) }
+            resume: (row[17] as String?).flatMap(Delivery.State.init).map { ($0, try time(18)) }
         )
     }
 }

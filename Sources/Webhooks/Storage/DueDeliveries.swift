@@ -1,3 +1,4 @@
+import DurableStore
 import GRDB
 import Messaging
 
@@ -62,18 +63,7 @@ struct DueDeliveries {
             let permits = endpoint.breaker.openUntil == nil ? endpoint.maximum : 1
             guard
                 gate.room(of: endpoint.id, permits: permits, throttle: nil, at: now) > 0,
-                let due = try Int64.fetchOne(
-                    db.cachedStatement(
-                        sql: """
-                            SELECT min(at) FROM (
-                                SELECT min(next_attempt_at) AS at FROM webhook_deliveries
-                                    WHERE endpoint_id = ?1 AND lane = 0 AND state = 'pending'
-                                UNION ALL SELECT min(next_attempt_at) FROM webhook_deliveries
-                                    WHERE endpoint_id = ?1 AND lane = 1 AND state = 'pending')
-                            """
-                    ),
-                    arguments: [endpoint.id]
-                )
+                let due = try earliestAttempt(of: endpoint.id)
             else { continue }
             var time = Timestamp(millisecondsSinceEpoch: due)
             if let hold = endpoint.holdUntil { time = max(time, hold) }
@@ -86,20 +76,30 @@ struct DueDeliveries {
         return earliest
     }
 
+    private func earliestAttempt(of endpoint: String) throws -> Int64? {
+        try db.cachedStatement(
+            sql: """
+                SELECT min(at) FROM (
+                    SELECT min(next_attempt_at) AS at FROM webhook_deliveries
+                        WHERE endpoint_id = ?1 AND lane = 0 AND state = 'pending'
+                    UNION ALL SELECT min(next_attempt_at) FROM webhook_deliveries
+                        WHERE endpoint_id = ?1 AND lane = 1 AND state = 'pending')
+                """
+        ).first([endpoint]) { try $0[0] as Int64? } ?? nil
+    }
+
     private func candidates() throws -> [Candidate] {
-        try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT id, max_in_flight, min(coalesce(throttle * 60, allowed_per_minute), coalesce(allowed_per_minute,
-                        throttle * 60)), hold_until, breaker_failures, breaker_openings, breaker_until
-                    FROM webhook_endpoints WHERE state = 'enabled'
-                    """
-            )
-        ).map { row in
-            func time(_ index: Int) -> Timestamp? {
-                (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:))
+        try db.cachedStatement(
+            sql: """
+                SELECT id, max_in_flight, min(coalesce(throttle * 60, allowed_per_minute), coalesce(allowed_per_minute,
+                    throttle * 60)), hold_until, breaker_failures, breaker_openings, breaker_until
+                FROM webhook_endpoints WHERE state = 'enabled'
+                """
+        ).all { row in
+            func time(_ index: Int) throws -> Timestamp? {
+                try (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:))
             }
-            return Candidate(
+            return try Candidate(
                 id: row[0],
                 maximum: row[1],
                 throttle: row[2],
@@ -120,7 +120,7 @@ struct DueDeliveries {
                 """
         )
         let lanes = try (0...1).map { lane in
-            try Int64.fetchAll(statement, arguments: [endpoint.id, lane, now.millisecondsSinceEpoch, limit])
+            try statement.all([endpoint.id, lane, now.millisecondsSinceEpoch, limit]) { try $0[0] as Int64 }
                 .filter { !excluding.contains($0) }
         }
         var items: [Int64] = []
@@ -133,16 +133,13 @@ struct DueDeliveries {
     }
 
     private func asked(_ endpoint: Candidate, at now: Timestamp, excluding: Set<Int64>) throws -> [Int64] {
-        try Int64.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT seq FROM webhook_deliveries INDEXED BY webhook_deliveries_asked
-                    WHERE endpoint_id = ? AND state = 'pending' AND attempt_trigger IN ('test', 'manual')
-                        AND next_attempt_at <= ?
-                    ORDER BY next_attempt_at, seq LIMIT 1
-                    """
-            ),
-            arguments: [endpoint.id, now.millisecondsSinceEpoch]
-        ).filter { !excluding.contains($0) }
+        try db.cachedStatement(
+            sql: """
+                SELECT seq FROM webhook_deliveries INDEXED BY webhook_deliveries_asked
+                WHERE endpoint_id = ? AND state = 'pending' AND attempt_trigger IN ('test', 'manual')
+                    AND next_attempt_at <= ?
+                ORDER BY next_attempt_at, seq LIMIT 1
+                """
+        ).all([endpoint.id, now.millisecondsSinceEpoch]) { try $0[0] as Int64 }.filter { !excluding.contains($0) }
     }
 }

@@ -1,3 +1,4 @@
+import DurableStore
 import GRDB
 public import Messaging
 import StrictJSON
@@ -14,33 +15,21 @@ struct EndpointTable {
         """
 
     func find(_ id: String) throws -> WebhookEndpoint? {
-        try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_endpoints WHERE id = ?"),
-            arguments: [id]
-        ).map(endpoint)
+        try db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_endpoints WHERE id = ?").first([id], endpoint)
     }
 
     /// By id or by the caller's own name.
     func lookUp(_ name: String) throws -> WebhookEndpoint? {
         if let endpoint = try find(name) { return endpoint }
-        return try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_endpoints WHERE uid = ?"),
-            arguments: [name]
-        ).map(endpoint)
+        return try db.cachedStatement(sql: "SELECT \(Self.columns) FROM webhook_endpoints WHERE uid = ?")
+            .first([name], endpoint)
     }
 
     /// All that are not deleted, after an id, in the order of their ids (which is that of their creation).
     func list(after id: String = "", limit: Int = 1000) throws -> [WebhookEndpoint] {
-        let rows = try Row.fetchCursor(
-            db.cachedStatement(
-                sql:
-                    "SELECT \(Self.columns) FROM webhook_endpoints WHERE state <> 'deleted' AND id > ? ORDER BY id LIMIT ?"
-            ),
-            arguments: [id, limit]
-        )
-        var endpoints: [WebhookEndpoint] = []
-        while let row = try rows.next() { endpoints.append(try endpoint(row)) }
-        return endpoints
+        try db.cachedStatement(
+            sql: "SELECT \(Self.columns) FROM webhook_endpoints WHERE state <> 'deleted' AND id > ? ORDER BY id LIMIT ?"
+        ).all([id, limit], endpoint)
     }
 
     func insert(_ endpoint: WebhookEndpoint) throws {
@@ -51,28 +40,24 @@ struct EndpointTable {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
                     ?)
                 """
-        ).execute(
-            arguments: StatementArguments(
-                [
-                    endpoint.id, settings.uid, settings.url, settings.description, text(settings.eventTypes),
-                    text(settings.headers),
-                    text(settings.metadata), endpoint.state.name, endpoint.state.reason?.rawValue,
-                    settings.timeoutMilliseconds,
-                    settings.maximumInFlight, settings.throttlePerSecond, settings.ordering.rawValue,
-                    settings.onExhausted.rawValue,
-                    text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey,
-                    settings.signs.rawValue,
-                    settings.asksConsent, endpoint.holdUntil?.millisecondsSinceEpoch, endpoint.breaker.failures,
-                    endpoint.breaker.openings, endpoint.breaker.openUntil?.millisecondsSinceEpoch,
-                    endpoint.failingSince?.millisecondsSinceEpoch, endpoint.lastSuccessAt?.millisecondsSinceEpoch,
-                    endpoint.version,
-                    endpoint.createdAt.millisecondsSinceEpoch, endpoint.updatedAt.millisecondsSinceEpoch,
-                    settings.breakerThreshold, text(settings.channels), settings.filter?.text,
-                    settings.payload.rawValue,
-                    endpoint.allowedPerMinute, endpoint.exhaustedInRow, settings.format.rawValue,
-                ] as [(any DatabaseValueConvertible)?]
-            )
-        )
+        ).run([
+            endpoint.id, settings.uid, settings.url, settings.description, text(settings.eventTypes),
+            text(settings.headers),
+            text(settings.metadata), endpoint.state.name, endpoint.state.reason?.rawValue,
+            settings.timeoutMilliseconds,
+            settings.maximumInFlight, settings.throttlePerSecond, settings.ordering.rawValue,
+            settings.onExhausted.rawValue,
+            text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey,
+            settings.signs.rawValue,
+            settings.asksConsent, endpoint.holdUntil?.millisecondsSinceEpoch, endpoint.breaker.failures,
+            endpoint.breaker.openings, endpoint.breaker.openUntil?.millisecondsSinceEpoch,
+            endpoint.failingSince?.millisecondsSinceEpoch, endpoint.lastSuccessAt?.millisecondsSinceEpoch,
+            endpoint.version,
+            endpoint.createdAt.millisecondsSinceEpoch, endpoint.updatedAt.millisecondsSinceEpoch,
+            settings.breakerThreshold, text(settings.channels), settings.filter?.text,
+            settings.payload.rawValue,
+            endpoint.allowedPerMinute, endpoint.exhaustedInRow, settings.format.rawValue,
+        ])
     }
 
     /// Writes settings and state.
@@ -87,23 +72,19 @@ struct EndpointTable {
                     allowed_per_minute = ?, format = ?
                 WHERE id = ?
                 """
-        ).execute(
-            arguments: StatementArguments(
-                [
-                    settings.uid, settings.url, settings.description, text(settings.eventTypes), text(settings.headers),
-                    text(settings.metadata), endpoint.state.name, endpoint.state.reason?.rawValue,
-                    settings.timeoutMilliseconds,
-                    settings.maximumInFlight, settings.throttlePerSecond, settings.ordering.rawValue,
-                    settings.onExhausted.rawValue,
-                    text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey,
-                    settings.signs.rawValue,
-                    settings.asksConsent, endpoint.version, endpoint.updatedAt.millisecondsSinceEpoch,
-                    settings.breakerThreshold, text(settings.channels), settings.filter?.text,
-                    settings.payload.rawValue,
-                    endpoint.allowedPerMinute, settings.format.rawValue, endpoint.id,
-                ] as [(any DatabaseValueConvertible)?]
-            )
-        )
+        ).run([
+            settings.uid, settings.url, settings.description, text(settings.eventTypes), text(settings.headers),
+            text(settings.metadata), endpoint.state.name, endpoint.state.reason?.rawValue,
+            settings.timeoutMilliseconds,
+            settings.maximumInFlight, settings.throttlePerSecond, settings.ordering.rawValue,
+            settings.onExhausted.rawValue,
+            text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey,
+            settings.signs.rawValue,
+            settings.asksConsent, endpoint.version, endpoint.updatedAt.millisecondsSinceEpoch,
+            settings.breakerThreshold, text(settings.channels), settings.filter?.text,
+            settings.payload.rawValue,
+            endpoint.allowedPerMinute, settings.format.rawValue, endpoint.id,
+        ])
         try updateHealth(endpoint)
     }
 
@@ -114,7 +95,7 @@ struct EndpointTable {
                 UPDATE webhook_endpoints SET hold_until = ?, breaker_failures = ?, breaker_openings = ?, breaker_until = ?,
                     failing_since = ?, last_success_at = ?, exhausted_in_row = ? WHERE id = ?
                 """
-        ).execute(arguments: [
+        ).run([
             endpoint.holdUntil?.millisecondsSinceEpoch, endpoint.breaker.failures, endpoint.breaker.openings,
             endpoint.breaker.openUntil?.millisecondsSinceEpoch, endpoint.failingSince?.millisecondsSinceEpoch,
             endpoint.lastSuccessAt?.millisecondsSinceEpoch, endpoint.exhaustedInRow, endpoint.id,
@@ -135,7 +116,7 @@ struct EndpointTable {
                 INSERT INTO webhook_endpoint_journal (endpoint_id, version, action, state, reason, actor, detail, at)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """
-        ).execute(arguments: [
+        ).run([
             endpoint.id, endpoint.version, action, endpoint.state.name, endpoint.state.reason?.rawValue, actor, detail,
             now.millisecondsSinceEpoch,
         ])
@@ -167,19 +148,16 @@ struct EndpointTable {
 
     /// Keys that are valid at a time, the newest first.
     func secrets(of id: String, at now: Timestamp) throws -> [EndpointSecret] {
-        try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT number, secret, created_at, expires_at FROM webhook_secrets
-                    WHERE endpoint_id = ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY number DESC LIMIT 16
-                    """
-            ),
-            arguments: [id, now.millisecondsSinceEpoch]
-        ).map { row in
+        try db.cachedStatement(
+            sql: """
+                SELECT number, secret, created_at, expires_at FROM webhook_secrets
+                WHERE endpoint_id = ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY number DESC LIMIT 16
+                """
+        ).all([id, now.millisecondsSinceEpoch]) { row in
             guard let secret = try? WebhookSecret(row[1] as String) else {
                 throw CorruptWebhookRow(table: "webhook_secrets")
             }
-            return EndpointSecret(
+            return try EndpointSecret(
                 number: row[0],
                 secret: secret,
                 createdAt: Timestamp(millisecondsSinceEpoch: row[2]),
@@ -191,15 +169,15 @@ struct EndpointTable {
     /// Adds a key and lets the present one end; expired ones are removed.
     func addSecret(_ secret: WebhookSecret, to id: String, previousUntil: Timestamp?, at now: Timestamp) throws {
         try db.cachedStatement(sql: "DELETE FROM webhook_secrets WHERE endpoint_id = ? AND expires_at <= ?")
-            .execute(arguments: [id, now.millisecondsSinceEpoch])
+            .run([id, now.millisecondsSinceEpoch])
         if let previousUntil {
             if previousUntil <= now {
-                try db.cachedStatement(sql: "DELETE FROM webhook_secrets WHERE endpoint_id = ?").execute(arguments: [id]
+                try db.cachedStatement(sql: "DELETE FROM webhook_secrets WHERE endpoint_id = ?").run([id]
                 )
             } else {
                 try db.cachedStatement(
                     sql: "UPDATE webhook_secrets SET expires_at = ? WHERE endpoint_id = ? AND expires_at IS NULL"
-                ).execute(arguments: [previousUntil.millisecondsSinceEpoch, id])
+                ).run([previousUntil.millisecondsSinceEpoch, id])
             }
         }
         try db.cachedStatement(
@@ -207,13 +185,13 @@ struct EndpointTable {
                 INSERT INTO webhook_secrets (endpoint_id, number, secret, created_at, expires_at)
                 SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, NULL FROM webhook_secrets WHERE endpoint_id = ?1
                 """
-        ).execute(arguments: [id, secret.text, now.millisecondsSinceEpoch])
+        ).run([id, secret.text, now.millisecondsSinceEpoch])
     }
 
     // MARK: Rows
 
-    private func endpoint(_ row: Row) throws -> WebhookEndpoint {
-        let texts = EndpointTexts(
+    private func endpoint(_ row: Columns) throws -> WebhookEndpoint {
+        let texts = try EndpointTexts(
             eventTypes: row[4],
             headers: row[5],
             metadata: row[6],
@@ -222,35 +200,37 @@ struct EndpointTable {
             channels: row[29],
             filter: row[30]
         )
-        guard let state = EndpointState(name: row[7], reason: row[8]),
-            let ordering = EndpointSettings.Ordering(rawValue: row[12]),
-            let onExhausted = EndpointSettings.OnExhausted(rawValue: row[13]),
-            let signs = EndpointSettings.Signing(rawValue: row[17]), let values = texts.values,
-            let payload = EndpointSettings.Payload(rawValue: row[31]),
-            let format = EndpointSettings.Format(rawValue: row[34])
+        guard let state = try EndpointState(name: row[7], reason: row[8]),
+            let ordering = EndpointSettings.Ordering(rawValue: try row[12]),
+            let onExhausted = EndpointSettings.OnExhausted(rawValue: try row[13]),
+            let signs = EndpointSettings.Signing(rawValue: try row[17]), let values = texts.values,
+            let payload = EndpointSettings.Payload(rawValue: try row[31]),
+            let format = EndpointSettings.Format(rawValue: try row[34])
         else { throw CorruptWebhookRow(table: "webhook_endpoints") }
-        var settings = EndpointSettings(url: row[2])
-        settings.uid = row[1]
-        settings.description = row[3]
+        var settings = EndpointSettings(url: try row[2])
+        settings.uid = try row[1]
+        settings.description = try row[3]
         settings.eventTypes = values.eventTypes
         settings.headers = values.headers
         settings.metadata = values.metadata
-        settings.timeoutMilliseconds = row[9]
-        settings.maximumInFlight = row[10]
-        settings.throttlePerSecond = row[11]
+        settings.timeoutMilliseconds = try row[9]
+        settings.maximumInFlight = try row[10]
+        settings.throttlePerSecond = try row[11]
         settings.ordering = ordering
         settings.onExhausted = onExhausted
         settings.terminalStatuses = values.terminalStatuses
         settings.schedule = values.schedule
         settings.signs = signs
-        settings.breakerThreshold = row[28]
-        settings.asksConsent = row[18]
+        settings.breakerThreshold = try row[28]
+        settings.asksConsent = try row[18]
         settings.channels = values.channels
         settings.filter = values.filter
         settings.payload = payload
         settings.format = format
-        func time(_ index: Int) -> Timestamp? { (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:)) }
-        return WebhookEndpoint(
+        func time(_ index: Int) throws -> Timestamp? {
+            try (row[index] as Int64?).map(Timestamp.init(millisecondsSinceEpoch:))
+        }
+        return try WebhookEndpoint(
             id: row[0],
             settings: settings,
             state: state,

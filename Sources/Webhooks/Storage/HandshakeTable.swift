@@ -1,3 +1,4 @@
+import DurableStore
 import Foundation
 import GRDB
 public import Messaging
@@ -23,7 +24,7 @@ struct HandshakeTable {
                 ON CONFLICT (endpoint_id) DO UPDATE SET token = excluded.token, next_at = excluded.next_at, attempts = 0,
                     asked_at = NULL, result = NULL, granted_at = NULL
                 """
-        ).execute(arguments: [endpoint, Self.token(), now.millisecondsSinceEpoch])
+        ).run([endpoint, Self.token(), now.millisecondsSinceEpoch])
     }
 
     /// Endpoints that are to be asked now.
@@ -61,19 +62,19 @@ struct HandshakeTable {
         try db.cachedStatement(
             sql:
                 "UPDATE webhook_handshakes SET attempts = attempts + 1, asked_at = ?, next_at = ? WHERE endpoint_id = ?"
-        ).execute(arguments: [now.millisecondsSinceEpoch, next?.millisecondsSinceEpoch, endpoint])
+        ).run([now.millisecondsSinceEpoch, next?.millisecondsSinceEpoch, endpoint])
     }
 
     func note(_ endpoint: String, result: String) throws {
         try db.cachedStatement(sql: "UPDATE webhook_handshakes SET result = ? WHERE endpoint_id = ?")
-            .execute(arguments: [result, endpoint])
+            .run([result, endpoint])
     }
 
     func grant(_ endpoint: String, at now: Timestamp) throws {
         try db.cachedStatement(
             sql:
                 "UPDATE webhook_handshakes SET granted_at = ?, next_at = NULL, result = 'granted' WHERE endpoint_id = ?"
-        ).execute(arguments: [now.millisecondsSinceEpoch, endpoint])
+        ).run([now.millisecondsSinceEpoch, endpoint])
     }
 
     private static func handshake(_ row: Row) -> WebhookHandshake {

@@ -1,3 +1,4 @@
+import DurableStore
 import Foundation
 import GRDB
 import Messaging
@@ -39,19 +40,15 @@ struct WebhookDeadLetters {
                 ON CONFLICT (id) DO UPDATE SET state = 'held', state_changed_at = excluded.state_changed_at, state_reason = NULL,
                     code = excluded.code, error = excluded.error, attempts = excluded.attempts, failed_at = excluded.failed_at
                 """
-        ).execute(
-            arguments: StatementArguments(
-                [
-                    Self.id(of: delivery), "webhook:" + endpoint.id, endpoint.settings.url, message.id, message.type,
-                    message.subject,
-                    message.traceparent, code, error, attempts, (delivery.firstFailedAt ?? now).millisecondsSinceEpoch,
-                    now.millisecondsSinceEpoch, Data(AttemptTable.text(headers).utf8),
-                    Data(content.body),
-                    now.millisecondsSinceEpoch,
-                    now.millisecondsSinceEpoch,
-                ] as [(any DatabaseValueConvertible)?]
-            )
-        )
+        ).run([
+            Self.id(of: delivery), "webhook:" + endpoint.id, endpoint.settings.url, message.id, message.type,
+            message.subject,
+            message.traceparent, code, error, attempts, (delivery.firstFailedAt ?? now).millisecondsSinceEpoch,
+            now.millisecondsSinceEpoch, Blob(Array(AttemptTable.text(headers).utf8)),
+            Blob(content.body),
+            now.millisecondsSinceEpoch,
+            now.millisecondsSinceEpoch,
+        ])
     }
 
     /// Notes that a held letter's delivery is on its way again.
@@ -61,7 +58,7 @@ struct WebhookDeadLetters {
                 UPDATE dead_letters SET state = 'requeued', state_changed_at = ?, state_reason = ?, requeues = requeues + 1
                 WHERE id = ? AND state = 'held'
                 """
-        ).execute(arguments: [now.millisecondsSinceEpoch, reason, Self.id(of: delivery)])
+        ).run([now.millisecondsSinceEpoch, reason, Self.id(of: delivery)])
     }
 
     /// Whether a delivery was ever given up.

@@ -1,3 +1,4 @@
+import DurableStore
 public import GRDB
 
 /// The tables of the sender. A service adds them to its own migrations.
@@ -73,6 +74,28 @@ public enum WebhookSchema {
         -- Decided with is_thin when the delivery is made.
         ALTER TABLE webhook_deliveries ADD COLUMN is_binary INTEGER NOT NULL DEFAULT 0 CHECK (is_binary IN (0, 1));
         """
+
+    private static let isDeliveryState = Schema.oneOf(
+        "state",
+        "pending",
+        "sending",
+        "waiting",
+        "delivered",
+        "exhausted",
+        "parked",
+        "skipped",
+        "cancelled"
+    )
+    private static let isResumeState = Schema.oneOf(
+        "resume_state",
+        "pending",
+        "waiting",
+        "delivered",
+        "exhausted",
+        "parked",
+        "skipped",
+        "cancelled"
+    )
 
     private static let endpoints = """
         CREATE TABLE webhook_endpoints (
@@ -159,9 +182,8 @@ public enum WebhookSchema {
             endpoint_id TEXT NOT NULL REFERENCES webhook_endpoints(id),
             type TEXT NOT NULL,
             ordering_key TEXT,
-            state TEXT NOT NULL CHECK (state IN
-                ('pending', 'sending', 'waiting', 'delivered', 'exhausted', 'parked', 'skipped', 'cancelled')),
-            attempt_trigger TEXT NOT NULL CHECK (attempt_trigger IN ('scheduled', 'manual', 'recovery', 'test')),
+            state TEXT NOT NULL CHECK \(isDeliveryState),
+            attempt_trigger TEXT NOT NULL CHECK \(Schema.oneOf("attempt_trigger", "scheduled", "manual", "recovery", "test")),
             lane INTEGER NOT NULL CHECK (lane IN (0, 1)),
             next_attempt_at INTEGER,
             attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
@@ -169,8 +191,7 @@ public enum WebhookSchema {
             last_status INTEGER,
             last_code TEXT,
             reason TEXT,
-            resume_state TEXT CHECK (resume_state IN ('pending', 'waiting', 'delivered', 'exhausted', 'parked', 'skipped',
-                'cancelled')),
+            resume_state TEXT CHECK \(isResumeState),
             resume_at INTEGER,
             recovery_id TEXT,
             created_at INTEGER NOT NULL,
@@ -194,7 +215,7 @@ public enum WebhookSchema {
             delivery_seq INTEGER NOT NULL REFERENCES webhook_deliveries(seq),
             number INTEGER NOT NULL CHECK (number >= 1),
             attempt_trigger TEXT NOT NULL,
-            state TEXT NOT NULL CHECK (state IN ('started', 'succeeded', 'failed', 'interrupted')),
+            state TEXT NOT NULL CHECK \(Schema.oneOf("state", "started", "succeeded", "failed", "interrupted")),
             started_at INTEGER NOT NULL,
             ended_at INTEGER,
             url TEXT NOT NULL,

@@ -1,5 +1,6 @@
 import AnalyticsCore
 import Commerce
+import DurableStore
 import GRDB
 import Messaging
 
@@ -8,10 +9,8 @@ struct ReadModelStore {
     let db: Database
 
     func version(of orderID: OrderID) throws -> Int64 {
-        try Int64.fetchOne(
-            db.cachedStatement(sql: "SELECT version FROM order_facts WHERE order_id = ?"),
-            arguments: [orderID.text]
-        ) ?? 0
+        try db.cachedStatement(sql: "SELECT version FROM order_facts WHERE order_id = ?")
+            .first([orderID.text]) { try $0[0] } ?? 0
     }
 
     func apply(_ change: ReadModelChange) throws {
@@ -73,7 +72,7 @@ struct ReadModelStore {
         }
     }
 
-    private func run(_ sql: String, _ arguments: StatementArguments) throws {
-        try db.cachedStatement(sql: sql).execute(arguments: arguments)
+    private func run(_ sql: String, _ values: [Statement.Parameter]) throws {
+        try db.cachedStatement(sql: sql).run(values)
     }
 }

@@ -1,4 +1,5 @@
 import Commerce
+import DurableStore
 import GRDB
 import InventoryCore
 import Messaging
@@ -37,29 +38,28 @@ struct CatalogStore {
                 ON CONFLICT (sku) DO UPDATE SET name = excluded.name, price_minor = excluded.price_minor,
                     currency = excluded.currency, active = excluded.active, version = excluded.version
                 """
-        ).execute(arguments: [
+        ).run([
             item.sku.text, item.name, item.price.minorUnits, item.price.currency.rawValue, item.active, version,
         ])
         try db.cachedStatement(
             sql: "INSERT INTO stock (sku, on_hand, reserved, version) VALUES (?, 0, 0, 0) ON CONFLICT (sku) DO NOTHING"
-        ).execute(arguments: [item.sku.text])
+        ).run([item.sku.text])
         return version
     }
 
     /// The pieces of an article and how often a person set them; `nil` for an unknown article.
     func stock(of sku: SKU) throws -> (level: StockLevel, version: Int64)? {
         let statement = try db.cachedStatement(sql: "SELECT on_hand, reserved, version FROM stock WHERE sku = ?")
-        guard let row = try Row.fetchOne(statement, arguments: [sku.text]) else { return nil }
-        return (StockLevel(onHand: row[0], reserved: row[1]), row[2])
+        return try statement.first([sku.text]) { try (StockLevel(onHand: $0[0], reserved: $0[1]), $0[2]) }
     }
 
     /// Sets the pieces in the house and records the movement.
     func setOnHand(_ onHand: Int, of sku: SKU, change: Int, version: Int64, at now: Timestamp) throws {
         try db.cachedStatement(sql: "UPDATE stock SET on_hand = ?, version = ? WHERE sku = ?")
-            .execute(arguments: [onHand, version, sku.text])
+            .run([onHand, version, sku.text])
         try db.cachedStatement(
             sql: "INSERT INTO stock_movements (sku, kind, change, on_hand, at) VALUES (?, 'adjusted', ?, ?, ?)"
-        ).execute(arguments: [sku.text, change, onHand, now.millisecondsSinceEpoch])
+        ).run([sku.text, change, onHand, now.millisecondsSinceEpoch])
     }
 
     /// All articles after `sku`, in the order of their names as keys, at most `limit`.

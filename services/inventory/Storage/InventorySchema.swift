@@ -1,3 +1,4 @@
+import DurableStore
 public import GRDB
 
 /// The tables of inventory. The schema is the first line of defence: no level can go negative, whatever the code does.
@@ -29,7 +30,7 @@ public enum InventorySchema {
                     CREATE TABLE stock_movements (
                         id INTEGER PRIMARY KEY AUTOINCREMENT,
                         sku TEXT NOT NULL REFERENCES stock (sku),
-                        kind TEXT NOT NULL CHECK (kind IN ('adjusted', 'sold', 'returned')),
+                        kind TEXT NOT NULL CHECK \(Schema.oneOf("kind", "adjusted", "sold", "returned")),
                         change INTEGER NOT NULL,
                         on_hand INTEGER NOT NULL CHECK (on_hand >= 0),
                         order_id TEXT,
@@ -44,7 +45,7 @@ public enum InventorySchema {
                     CREATE TABLE reservations (
                         order_id TEXT NOT NULL PRIMARY KEY,
                         status TEXT NOT NULL
-                            CHECK (status IN ('held', 'refused', 'committed', 'released', 'expired')),
+                            CHECK \(Schema.oneOf("status", "held", "refused", "committed", "released", "expired")),
                         version INTEGER NOT NULL CHECK (version >= 1),
                         reason TEXT,
                         missing_sku TEXT,

@@ -1,4 +1,5 @@
 import Commerce
+import DurableStore
 import GRDB
 import Messaging
 import OrderCore
@@ -17,7 +18,7 @@ enum CatalogTable {
                     active = excluded.active, sequence = excluded.sequence, updated_at = excluded.updated_at
                 WHERE excluded.sequence > catalog_items.sequence
                 """
-        ).execute(arguments: [
+        ).run([
             item.sku.text, item.name, item.price.minorUnits, item.price.currency.rawValue, item.active ? 1 : 0,
             sequence,
             now.millisecondsSinceEpoch,
@@ -26,15 +27,12 @@ enum CatalogTable {
     }
 
     static func article(_ sku: SKU, in db: Database) throws -> CatalogArticle? {
-        guard
-            let row = try Row.fetchOne(
-                db.cachedStatement(sql: "SELECT price, currency, active FROM catalog_items WHERE sku = ?"),
-                arguments: [sku.text]
-            )
-        else { return nil }
-        guard let currency = Currency(rawValue: row[1]) else {
-            throw Failure(.poison, code: "catalog-row-invalid", "A row of the catalogue cannot be read.")
-        }
-        return CatalogArticle(price: Money(minorUnits: row[0], currency: currency), active: (row[2] as Int) == 1)
+        try db.cachedStatement(sql: "SELECT price, currency, active FROM catalog_items WHERE sku = ?")
+            .first([sku.text]) { row in
+                guard let currency = Currency(rawValue: try row[1]) else {
+                    throw Failure(.poison, code: "catalog-row-invalid", "A row of the catalogue cannot be read.")
+                }
+                return try CatalogArticle(price: Money(minorUnits: row[0], currency: currency), active: row[2])
+            }
     }
 }

@@ -1,5 +1,5 @@
 import Commerce
-import Foundation
+import DurableStore
 import GRDB
 import Messaging
 
@@ -20,23 +20,28 @@ enum IdempotencyTable {
     static let purgeBatch = 1_000
 
     static func find(_ key: String, in db: Database) throws -> IdempotencyRecord? {
-        guard
-            let row = try Row.fetchOne(
-                db.cachedStatement(sql: "SELECT request_hash, order_id, body FROM idempotency_keys WHERE key = ?"),
-                arguments: [key]
-            )
-        else { return nil }
-        guard let orderID = OrderID(row[1]) else {
-            throw Failure(.poison, code: "idempotency-row-invalid", "A row of an idempotency key cannot be read.")
-        }
-        return IdempotencyRecord(requestHash: [UInt8](row[0] as Data), orderID: orderID, body: [UInt8](row[2] as Data))
+        try db.cachedStatement(sql: "SELECT request_hash, order_id, body FROM idempotency_keys WHERE key = ?")
+            .first([key]) { row in
+                guard let orderID = OrderID(try row[1]) else {
+                    throw Failure(
+                        .poison,
+                        code: "idempotency-row-invalid",
+                        "A row of an idempotency key cannot be read."
+                    )
+                }
+                return try IdempotencyRecord(
+                    requestHash: (row[0] as Blob).bytes,
+                    orderID: orderID,
+                    body: (row[2] as Blob).bytes
+                )
+            }
     }
 
     static func insert(_ record: IdempotencyRecord, key: String, at now: Timestamp, in db: Database) throws {
         try db.cachedStatement(
             sql: "INSERT INTO idempotency_keys(key, request_hash, order_id, body, created_at) VALUES (?, ?, ?, ?, ?)"
-        ).execute(arguments: [
-            key, Data(record.requestHash), record.orderID.text, Data(record.body), now.millisecondsSinceEpoch,
+        ).run([
+            key, Blob(record.requestHash), record.orderID.text, Blob(record.body), now.millisecondsSinceEpoch,
         ])
     }
 
@@ -50,7 +55,7 @@ enum IdempotencyTable {
                 DELETE FROM idempotency_keys WHERE key IN (
                     SELECT key FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?)
                 """
-        ).execute(arguments: [cutoff.millisecondsSinceEpoch, purgeBatch])
+        ).run([cutoff.millisecondsSinceEpoch, purgeBatch])
         return db.changesCount
     }
 }

@@ -1,4 +1,5 @@
 import Commerce
+import DurableStore
 import GRDB
 import Messaging
 import OrderCore
@@ -28,7 +29,7 @@ enum OrderHistory {
                 INSERT INTO order_history(order_id, version, from_status, to_status, reason, event_id, at)
                 VALUES (?, ?, ?, ?, ?, ?, ?)
                 """
-        ).execute(arguments: [
+        ).run([
             id.text, version, transition.from?.rawValue, transition.to.rawValue, transition.reason?.text, eventID,
             now.millisecondsSinceEpoch,
         ])
@@ -36,28 +37,20 @@ enum OrderHistory {
 
     /// The changes after a version, in order. There are never more than a dozen.
     static func entries(of id: OrderID, after version: Int64, in db: Database) throws -> [HistoryEntry] {
-        let cursor = try Row.fetchCursor(
-            db.cachedStatement(
-                sql: """
-                    SELECT version, from_status, to_status, reason, event_id, at FROM order_history
-                    WHERE order_id = ? AND version > ? ORDER BY version
-                    """
-            ),
-            arguments: [id.text, version]
-        )
-        var entries: [HistoryEntry] = []
-        while let row = try cursor.next() {
-            entries.append(
-                HistoryEntry(
-                    version: row[0],
-                    from: row[1],
-                    to: row[2],
-                    reason: row[3],
-                    eventID: row[4],
-                    at: Timestamp(millisecondsSinceEpoch: row[5])
-                )
+        try db.cachedStatement(
+            sql: """
+                SELECT version, from_status, to_status, reason, event_id, at FROM order_history
+                WHERE order_id = ? AND version > ? ORDER BY version
+                """
+        ).all([id.text, version]) { row in
+            try HistoryEntry(
+                version: row[0],
+                from: row[1],
+                to: row[2],
+                reason: row[3],
+                eventID: row[4],
+                at: Timestamp(millisecondsSinceEpoch: row[5])
             )
         }
-        return entries
     }
 }

@@ -1,4 +1,5 @@
 import Commerce
+import DurableStore
 import GRDB
 import Messaging
 import OrderCore
@@ -41,7 +42,7 @@ enum OrderJournal {
                 INSERT INTO order_inputs(order_id, number, input, disposition, message_id, sent, at)
                 VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM order_inputs WHERE order_id = ?1), ?2, ?3, ?4, ?5, ?6)
                 """
-        ).execute(arguments: [
+        ).run([
             id.text, input.name, disposition.rawValue, messageID,
             sent.map { "\($0.name):\($0.id)" }.joined(separator: " "), now.millisecondsSinceEpoch,
         ])
@@ -49,32 +50,24 @@ enum OrderJournal {
 
     /// What happened to an order, in order; at most ``readLimit`` entries, the first ones.
     static func entries(of id: OrderID, in db: Database) throws -> [JournalEntry] {
-        let cursor = try Row.fetchCursor(
-            db.cachedStatement(
-                sql: """
-                    SELECT number, input, disposition, message_id, sent, at FROM order_inputs
-                    WHERE order_id = ? ORDER BY number LIMIT ?
-                    """
-            ),
-            arguments: [id.text, readLimit]
-        )
-        var entries: [JournalEntry] = []
-        while let row = try cursor.next() {
-            let sent = (row[4] as String).split(separator: " ").map { token in
+        try db.cachedStatement(
+            sql: """
+                SELECT number, input, disposition, message_id, sent, at FROM order_inputs
+                WHERE order_id = ? ORDER BY number LIMIT ?
+                """
+        ).all([id.text, readLimit]) { row in
+            let sent = (try row[4] as String).split(separator: " ").map { token in
                 let parts = token.split(separator: ":", maxSplits: 1)
                 return SentCommand(name: String(parts.first ?? ""), id: parts.count == 2 ? String(parts[1]) : "")
             }
-            entries.append(
-                JournalEntry(
-                    number: row[0],
-                    input: row[1],
-                    disposition: row[2],
-                    messageID: row[3],
-                    sent: sent,
-                    at: Timestamp(millisecondsSinceEpoch: row[5])
-                )
+            return try JournalEntry(
+                number: row[0],
+                input: row[1],
+                disposition: row[2],
+                messageID: row[3],
+                sent: sent,
+                at: Timestamp(millisecondsSinceEpoch: row[5])
             )
         }
-        return entries
     }
 }

@@ -1,3 +1,4 @@
+import DurableStore
 public import GRDB
 
 /// The order service's own tables. Migrations are named, run once each and are never edited after a release.
@@ -16,6 +17,19 @@ public enum OrderSchema {
         return migrator
     }
 
+    private static let isStatus = Schema.oneOf(
+        "status",
+        "placed",
+        "awaitingStock",
+        "awaitingPayment",
+        "confirming",
+        "completed",
+        "rejected",
+        "cancelling",
+        "cancelled",
+        "needsOperator"
+    )
+
     /// `stage` tells the two states apart that share the status `confirming`; the `undo` columns are the compensation.
     private static let orders = """
         CREATE TABLE orders (
@@ -24,12 +38,11 @@ public enum OrderSchema {
             card TEXT NOT NULL CHECK (length(card) BETWEEN 1 AND 64),
             currency TEXT NOT NULL CHECK (length(currency) = 3),
             total INTEGER NOT NULL CHECK (total BETWEEN 0 AND 1000000000000000),
-            status TEXT NOT NULL CHECK (status IN ('placed', 'awaitingStock', 'awaitingPayment', 'confirming', 'completed',
-                'rejected', 'cancelling', 'cancelled', 'needsOperator')),
+            status TEXT NOT NULL CHECK \(isStatus),
             reason TEXT CHECK (length(reason) BETWEEN 1 AND 64),
             stage TEXT CHECK (stage IN ('capturing', 'committing')),
-            undo_stock TEXT CHECK (undo_stock IN ('not-needed', 'outstanding', 'done')),
-            undo_payment TEXT CHECK (undo_payment IN ('not-needed', 'outstanding', 'done')),
+            undo_stock TEXT CHECK \(Schema.oneOf("undo_stock", "not-needed", "outstanding", "done")),
+            undo_payment TEXT CHECK \(Schema.oneOf("undo_payment", "not-needed", "outstanding", "done")),
             undo_rounds INTEGER CHECK (undo_rounds >= 1),
             version INTEGER NOT NULL CHECK (version >= 1),
             placed_at INTEGER NOT NULL,
@@ -38,11 +51,11 @@ public enum OrderSchema {
             CHECK ((status = 'confirming') = (stage IS NOT NULL)),
             CHECK ((status IN ('cancelling', 'needsOperator')) = (undo_stock IS NOT NULL)),
             CHECK ((undo_stock IS NULL) = (undo_payment IS NULL) AND (undo_stock IS NULL) = (undo_rounds IS NULL)),
-            CHECK ((status IN ('rejected', 'cancelling', 'cancelled', 'needsOperator')) = (reason IS NOT NULL))
+            CHECK (\(Schema.oneOf("status", "rejected", "cancelling", "cancelled", "needsOperator")) = (reason IS NOT NULL))
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX orders_by_status ON orders(status, id);
         CREATE TRIGGER orders_end BEFORE UPDATE ON orders
-            WHEN OLD.status IN ('completed', 'rejected', 'cancelled', 'needsOperator')
+            WHEN \(Schema.oneOf("OLD.status", "completed", "rejected", "cancelled", "needsOperator"))
             BEGIN SELECT RAISE(ABORT, 'an order that has ended does not change'); END;
         CREATE TRIGGER orders_facts BEFORE UPDATE OF id, customer, card, currency, total, placed_at ON orders
             BEGIN SELECT RAISE(ABORT, 'what was ordered does not change'); END;
@@ -92,7 +105,7 @@ public enum OrderSchema {
             order_id TEXT NOT NULL REFERENCES orders(id),
             number INTEGER NOT NULL CHECK (number >= 1),
             input TEXT NOT NULL,
-            disposition TEXT NOT NULL CHECK (disposition IN ('applied', 'repeated', 'late', 'unexpected')),
+            disposition TEXT NOT NULL CHECK \(Schema.oneOf("disposition", "applied", "repeated", "late", "unexpected")),
             message_id TEXT,
             sent TEXT NOT NULL,
             at INTEGER NOT NULL,

@@ -1,4 +1,5 @@
 import Commerce
+import DurableStore
 import GRDB
 import Messaging
 import OrderCore
@@ -21,7 +22,7 @@ enum OrderTable {
                     undo_rounds, version, placed_at, updated_at, traceparent)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
-        ).execute(arguments: [
+        ).run([
             order.id.text, order.customer.text, order.card.text, order.total.currency.rawValue, order.total.minorUnits,
             state.status, state.reason, state.stage, state.undoStock, state.undoPayment, state.undoRounds,
             order.version,
@@ -31,7 +32,7 @@ enum OrderTable {
             sql: "INSERT INTO order_lines(order_id, line, sku, quantity, unit_price) VALUES (?, ?, ?, ?, ?)"
         )
         for (index, item) in order.lines.enumerated() {
-            try line.execute(arguments: [
+            try line.run([
                 order.id.text, index + 1, item.sku.text, item.quantity.count, item.unitPrice.minorUnits,
             ])
         }
@@ -49,7 +50,7 @@ enum OrderTable {
                     version = ?, updated_at = ?
                 WHERE id = ? AND version = ?
                 """
-        ).execute(arguments: [
+        ).run([
             state.status, state.reason, state.stage, state.undoStock, state.undoPayment, state.undoRounds,
             order.version,
             order.updatedAt.millisecondsSinceEpoch, order.id.text, version,
@@ -63,13 +64,8 @@ enum OrderTable {
     ///
     /// - Throws: a ``Failure`` of class poison when the row is not one that this program wrote.
     static func find(_ id: OrderID, in db: Database) throws -> StoredOrder? {
-        guard
-            let row = try Row.fetchOne(
-                db.cachedStatement(sql: "SELECT \(columns) FROM orders WHERE id = ?"),
-                arguments: [id.text]
-            )
-        else { return nil }
-        return try stored(row, in: db)
+        try db.cachedStatement(sql: "SELECT \(columns) FROM orders WHERE id = ?")
+            .first([id.text]) { try stored($0, in: db) }
     }
 
     /// A page of orders, the newest first (identifiers rise with time).
@@ -78,37 +74,26 @@ enum OrderTable {
     static func page(status: OrderStatus?, before: OrderID?, limit: Int, in db: Database) throws -> [Order] {
         // Two texts rather than one with `OR`: each walks an index in the order of the answer.
         let end = before?.text ?? "~"  // Behind every identifier.
-        let rows: [Row]
         if let status {
-            rows = try Row.fetchAll(
-                db.cachedStatement(
-                    sql: "SELECT \(columns) FROM orders WHERE status = ? AND id < ? ORDER BY id DESC LIMIT ?"
-                ),
-                arguments: [status.rawValue, end, limit]
-            )
-        } else {
-            rows = try Row.fetchAll(
-                db.cachedStatement(sql: "SELECT \(columns) FROM orders WHERE id < ? ORDER BY id DESC LIMIT ?"),
-                arguments: [end, limit]
-            )
+            return try db.cachedStatement(
+                sql: "SELECT \(columns) FROM orders WHERE status = ? AND id < ? ORDER BY id DESC LIMIT ?"
+            ).all([status.rawValue, end, limit]) { try stored($0, in: db).order }
         }
-        return try rows.map { try stored($0, in: db).order }
+        return try db.cachedStatement(sql: "SELECT \(columns) FROM orders WHERE id < ? ORDER BY id DESC LIMIT ?")
+            .all([end, limit]) { try stored($0, in: db).order }
     }
 
     /// Orders that wait for somebody's answer, by rising id.
     ///
     /// - Parameter last: only orders after this one; `nil` for the first page.
     static func waiting(after last: OrderID?, limit: Int, in db: Database) throws -> [StoredOrder] {
-        try Row.fetchAll(
-            db.cachedStatement(
-                sql: """
-                    SELECT \(columns) FROM orders
-                    WHERE status IN ('awaitingStock', 'awaitingPayment', 'confirming', 'cancelling') AND id > ?
-                    ORDER BY id LIMIT ?
-                    """
-            ),
-            arguments: [last?.text ?? "", limit]
-        ).map { try stored($0, in: db) }
+        try db.cachedStatement(
+            sql: """
+                SELECT \(columns) FROM orders
+                WHERE status IN ('awaitingStock', 'awaitingPayment', 'confirming', 'cancelling') AND id > ?
+                ORDER BY id LIMIT ?
+                """
+        ).all([last?.text ?? "", limit]) { try stored($0, in: db) }
     }
 
     /// How many orders stand where.
@@ -122,14 +107,10 @@ enum OrderTable {
 
     /// Where an order stands, without its lines.
     static func status(of id: OrderID, in db: Database) throws -> (status: OrderStatus, version: Int64)? {
-        guard
-            let row = try Row.fetchOne(
-                db.cachedStatement(sql: "SELECT status, version FROM orders WHERE id = ?"),
-                arguments: [id.text]
-            )
-        else { return nil }
-        guard let status = OrderStatus(rawValue: row[0]) else { throw invalidRow("status") }
-        return (status, row[1])
+        try db.cachedStatement(sql: "SELECT status, version FROM orders WHERE id = ?").first([id.text]) { row in
+            guard let status = OrderStatus(rawValue: try row[0]) else { throw invalidRow("status") }
+            return (status, try row[1])
+        }
     }
 
     private static let columns = """
@@ -137,10 +118,10 @@ enum OrderTable {
         updated_at, traceparent
         """
 
-    private static func stored(_ row: Row, in db: Database) throws -> StoredOrder {
-        guard let id = OrderID(row[0]), let customer = CustomerID(row[1]), let card = CardToken(row[2]),
-            let currency = Currency(rawValue: row[3]),
-            let state = StateColumns(
+    private static func stored(_ row: Columns, in db: Database) throws -> StoredOrder {
+        guard let id = OrderID(try row[0]), let customer = CustomerID(try row[1]), let card = CardToken(try row[2]),
+            let currency = Currency(rawValue: try row[3]),
+            let state = try StateColumns(
                 status: row[5],
                 reason: row[6],
                 stage: row[7],
@@ -149,35 +130,32 @@ enum OrderTable {
                 undoRounds: row[10]
             ).state
         else { throw invalidRow("order") }
-        let order = Order(
+        let order = try Order(
             id: id,
             customer: customer,
             card: card,
-            lines: try lines(of: id, currency: currency, in: db),
+            lines: lines(of: id, currency: currency, in: db),
             total: Money(minorUnits: row[4], currency: currency),
             placedAt: Timestamp(millisecondsSinceEpoch: row[12]),
             state: state,
             version: row[11],
             updatedAt: Timestamp(millisecondsSinceEpoch: row[13])
         )
-        return StoredOrder(order: order, traceparent: row[14])
+        return StoredOrder(order: order, traceparent: try row[14])
     }
 
     private static func lines(of id: OrderID, currency: Currency, in db: Database) throws -> [OrderLine] {
-        let cursor = try Row.fetchCursor(
-            db.cachedStatement(
-                sql: "SELECT sku, quantity, unit_price FROM order_lines WHERE order_id = ? ORDER BY line"
-            ),
-            arguments: [id.text]
+        try db.cachedStatement(
+            sql: "SELECT sku, quantity, unit_price FROM order_lines WHERE order_id = ? ORDER BY line"
         )
-        var lines: [OrderLine] = []
-        while let row = try cursor.next() {
-            guard let sku = SKU(row[0]), let quantity = Quantity(row[1]) else { throw invalidRow("line") }
-            lines.append(
-                OrderLine(sku: sku, quantity: quantity, unitPrice: Money(minorUnits: row[2], currency: currency))
+        .all([id.text]) { row in
+            guard let sku = SKU(try row[0]), let quantity = Quantity(try row[1]) else { throw invalidRow("line") }
+            return OrderLine(
+                sku: sku,
+                quantity: quantity,
+                unitPrice: Money(minorUnits: try row[2], currency: currency)
             )
         }
-        return lines
     }
 
     private static func invalidRow(_ what: String) -> Failure {

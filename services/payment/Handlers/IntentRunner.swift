@@ -69,6 +69,8 @@ public final class IntentRunner: Sendable {
         let runner = DueWorkRunner<DueIntent>(
             name: "gateway",
             concurrency: concurrency,
+            // Under load a look takes several intents; alone one does not wait.
+            spacing: .milliseconds(2),
             fetchDue: { now, limit, excluding in
                 try await store.read { db in try IntentTable.due(at: now, limit: limit, excluding: excluding, in: db) }
             },

@@ -1,3 +1,4 @@
+import DurableStore
 import GRDB
 import Messaging
 
@@ -9,10 +10,7 @@ enum CallbackTable {
     static let cleaningBatch = 500
 
     static func isKnown(_ webhookID: String, in db: Database) throws -> Bool {
-        try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT 1 FROM callbacks WHERE webhook_id = ?"),
-            arguments: [webhookID]
-        ) != nil
+        try db.cachedStatement(sql: "SELECT 1 FROM callbacks WHERE webhook_id = ?").first([webhookID]) { _ in } != nil
     }
 
     static func insert(
@@ -25,7 +23,7 @@ enum CallbackTable {
         try db.cachedStatement(
             sql:
                 "INSERT INTO callbacks (webhook_id, key, operation, result, outcome, received_at) VALUES (?, ?, ?, ?, ?, ?)"
-        ).execute(arguments: [
+        ).run([
             webhookID, document.key, document.operation, document.result, outcome.rawValue, now.millisecondsSinceEpoch,
         ])
     }
@@ -36,6 +34,6 @@ enum CallbackTable {
                 DELETE FROM callbacks WHERE webhook_id IN
                     (SELECT webhook_id FROM callbacks WHERE received_at < ? ORDER BY received_at LIMIT \(cleaningBatch))
                 """
-        ).execute(arguments: [now.advanced(byMilliseconds: -retention).millisecondsSinceEpoch])
+        ).run([now.advanced(byMilliseconds: -retention).millisecondsSinceEpoch])
     }
 }

@@ -1,4 +1,5 @@
 import Commerce
+import DurableStore
 import GRDB
 import Messaging
 import PaymentCore
@@ -13,9 +14,8 @@ enum IntentTable {
             sql: "SELECT kind, state FROM intents WHERE order_id = ? ORDER BY kind, round"
         )
         var states: [IntentKind: IntentState] = [:]
-        let rows = try Row.fetchCursor(statement, arguments: [orderID.text])
-        while let row = try rows.next() {
-            guard let kind = IntentKind(rawValue: row[0]), let state = IntentState(rawValue: row[1]) else {
+        try statement.forEach([orderID.text]) { row in
+            guard let kind = IntentKind(rawValue: try row[0]), let state = IntentState(rawValue: try row[1]) else {
                 throw RowFault.failure("intents")
             }
             states[kind] = state
@@ -26,7 +26,7 @@ enum IntentTable {
     /// The intent with a key, and the order that it belongs to.
     static func load(key: String, in db: Database) throws -> (orderID: OrderID, intent: Intent)? {
         let statement = try db.cachedStatement(sql: "SELECT \(columns) FROM intents WHERE key = ?")
-        return try Row.fetchOne(statement, arguments: [key]).map(decode)
+        return try statement.first([key], decode)
     }
 
     /// The key of the last round of an intent.
@@ -34,7 +34,7 @@ enum IntentTable {
         let statement = try db.cachedStatement(
             sql: "SELECT key FROM intents WHERE order_id = ? AND kind = ? ORDER BY round DESC LIMIT 1"
         )
-        return try Row.fetchOne(statement, arguments: [orderID.text, kind.rawValue]).map { $0[0] }
+        return try statement.first([orderID.text, kind.rawValue]) { try $0[0] }
     }
 
     /// Creates the next round of an intent, to be called at once or after a pause.
@@ -54,7 +54,7 @@ enum IntentTable {
                     CASE WHEN coalesce(max(round), 0) = 0 THEN ?4 ELSE ?4 + ?5 END, 0, ?4, ?4
                 FROM intents WHERE order_id = ?2 AND kind = ?3
                 """
-        ).execute(arguments: [key, orderID.text, kind.rawValue, now.millisecondsSinceEpoch, pause])
+        ).run([key, orderID.text, kind.rawValue, now.millisecondsSinceEpoch, pause])
     }
 
     static func save(_ intent: Intent, at now: Timestamp, in db: Database) throws {
@@ -63,7 +63,7 @@ enum IntentTable {
                 UPDATE intents SET state = ?, sent_at = ?, due_at = ?, tries = ?, reference = ?, note = ?, updated_at = ?
                 WHERE key = ?
                 """
-        ).execute(arguments: [
+        ).run([
             intent.state.rawValue, intent.sentAt?.millisecondsSinceEpoch, intent.dueAt?.millisecondsSinceEpoch,
             intent.tries, intent.reference, intent.note, now.millisecondsSinceEpoch, intent.key,
         ])
@@ -76,7 +76,7 @@ enum IntentTable {
                 UPDATE intents SET state = 'withdrawn', due_at = NULL, updated_at = ?
                 WHERE order_id = ? AND kind = ? AND state = 'prepared'
                 """
-        ).execute(arguments: [now.millisecondsSinceEpoch, orderID.text, kind.rawValue])
+        ).run([now.millisecondsSinceEpoch, orderID.text, kind.rawValue])
         guard db.changesCount == 1 else {
             throw Failure(.retryable, code: "intent-changed", "The intent was changed by someone else meanwhile.")
         }
@@ -89,7 +89,7 @@ enum IntentTable {
                 UPDATE intents SET due_at = ?1, tries = 0, updated_at = ?1
                 WHERE order_id = ?2 AND kind = ?3 AND state IN ('unknown', 'abandoned')
                 """
-        ).execute(arguments: [now.millisecondsSinceEpoch, orderID.text, kind.rawValue])
+        ).run([now.millisecondsSinceEpoch, orderID.text, kind.rawValue])
     }
 
     /// What a process must do with the intents of the one before it: a call that may have been under way is not repeated
@@ -100,7 +100,7 @@ enum IntentTable {
                 UPDATE intents SET state = 'unknown', sent_at = coalesce(sent_at, ?1), due_at = ?1, tries = 0, updated_at = ?1
                 WHERE state = 'calling' AND due_at IS NOT NULL
                 """
-        ).execute(arguments: [now.millisecondsSinceEpoch])
+        ).run([now.millisecondsSinceEpoch])
         return db.changesCount
     }
 
@@ -108,7 +108,7 @@ enum IntentTable {
     static func resume(at now: Timestamp, in db: Database) throws {
         try db.cachedStatement(
             sql: "UPDATE intents SET due_at = ?1, tries = 0 WHERE due_at > ?1 AND state IN ('prepared', 'unknown')"
-        ).execute(arguments: [now.millisecondsSinceEpoch])
+        ).run([now.millisecondsSinceEpoch])
     }
 
     /// What is due, oldest first.
@@ -122,15 +122,14 @@ enum IntentTable {
                 """
         )
         var items: [DueIntent] = []
-        let rows = try Row.fetchCursor(statement, arguments: [now.millisecondsSinceEpoch, limit + excluding.count])
-        while items.count < limit, let row = try rows.next() {
-            guard !excluding.contains(row[0]) else { continue }
+        try statement.forEach([now.millisecondsSinceEpoch, limit + excluding.count]) { row in
+            guard items.count < limit, !excluding.contains(try row[0]) else { return }
             let (orderID, intent) = try decode(row)
-            guard let amount: Int64 = row[10], let currency = Currency(rawValue: row[11] ?? ""),
-                let card = CardToken(row[12] ?? "")
+            guard let amount: Int64 = try row[10], let currency = Currency(rawValue: try row[11] ?? ""),
+                let card = CardToken(try row[12] ?? "")
             else { throw RowFault.failure("payments") }
             items.append(
-                DueIntent(
+                try DueIntent(
                     intent: intent,
                     call: GatewayCall(
                         key: intent.key,
@@ -153,22 +152,20 @@ enum IntentTable {
         let statement = try db.cachedStatement(
             sql: "SELECT key, due_at FROM intents WHERE due_at IS NOT NULL ORDER BY due_at LIMIT ?"
         )
-        let rows = try Row.fetchCursor(statement, arguments: [excluding.count + 1])
-        while let row = try rows.next() {
-            if !excluding.contains(row[0]) { return Timestamp(millisecondsSinceEpoch: row[1]) }
-        }
-        return nil
+        return try statement.all([excluding.count + 1]) { row -> Timestamp? in
+            excluding.contains(try row[0]) ? nil : Timestamp(millisecondsSinceEpoch: try row[1])
+        }.lazy.compactMap { $0 }.first
     }
 
-    private static func decode(_ row: Row) throws -> (orderID: OrderID, intent: Intent) {
-        guard let orderID = OrderID(row[1]), let kind = IntentKind(rawValue: row[2]),
-            let state = IntentState(rawValue: row[4])
+    private static func decode(_ row: Columns) throws -> (orderID: OrderID, intent: Intent) {
+        guard let orderID = OrderID(try row[1]), let kind = IntentKind(rawValue: try row[2]),
+            let state = IntentState(rawValue: try row[4])
         else { throw RowFault.failure("intents") }
-        let sentAt: Int64? = row[5]
-        let dueAt: Int64? = row[6]
+        let sentAt: Int64? = try row[5]
+        let dueAt: Int64? = try row[6]
         return (
             orderID,
-            Intent(
+            try Intent(
                 key: row[0],
                 kind: kind,
                 round: row[3],

@@ -1,5 +1,6 @@
 import Commerce
 import Crypto
+import DurableStore
 import GRDB
 import Messaging
 import PaymentCore
@@ -14,17 +15,16 @@ enum LedgerTable {
         at now: Timestamp,
         in db: Database
     ) throws {
-        let last = try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT id, hash FROM ledger_transactions ORDER BY id DESC LIMIT 1")
-        )
-        let id: Int64 = (last.map { $0[0] } ?? 0) + 1
-        let previous: String = last.map { $0[1] } ?? LedgerChain.genesis
+        let last = try db.cachedStatement(sql: "SELECT id, hash FROM ledger_transactions ORDER BY id DESC LIMIT 1")
+            .first { try (id: $0[0] as Int64, hash: $0[1] as String) }
+        let id = (last?.id ?? 0) + 1
+        let previous = last?.hash ?? LedgerChain.genesis
         let insert = try db.cachedStatement(
             sql:
                 "INSERT INTO ledger_entries (transaction_id, position, account, amount, currency) VALUES (?, ?, ?, ?, ?)"
         )
         for (index, entry) in posting.entries.enumerated() {
-            try insert.execute(arguments: [
+            try insert.run([
                 id, index + 1, entry.account.rawValue, entry.minorUnits, posting.amount.currency.rawValue,
             ])
         }
@@ -42,7 +42,7 @@ enum LedgerTable {
                 INSERT INTO ledger_transactions (id, source_event, order_id, kind, posted_at, previous_hash, hash)
                 VALUES (?, ?, ?, ?, ?, ?, ?)
                 """
-        ).execute(arguments: [
+        ).run([
             id, sourceEvent, orderID.text, posting.kind.rawValue, now.millisecondsSinceEpoch, previous, hash(of: text),
         ])
     }

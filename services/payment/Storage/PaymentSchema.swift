@@ -1,3 +1,4 @@
+import DurableStore
 public import GRDB
 
 /// The payment service's tables.
@@ -18,6 +19,39 @@ public enum PaymentSchema {
         return migrator
     }
 
+    private static let isPhase = Schema.oneOf(
+        "phase",
+        "authorizing",
+        "authorized",
+        "declined",
+        "failed",
+        "capturing",
+        "captured",
+        "voiding",
+        "refunding",
+        "cancelled"
+    )
+    private static let isMilestone = Schema.oneOf(
+        "to_status",
+        "authorized",
+        "declined",
+        "captured",
+        "voided",
+        "refunded",
+        "failed",
+        "cancelled"
+    )
+    private static let isIntentState = Schema.oneOf(
+        "state",
+        "prepared",
+        "calling",
+        "unknown",
+        "abandoned",
+        "succeeded",
+        "refused",
+        "withdrawn"
+    )
+
     private static let payments = """
         CREATE TABLE payments (
             order_id TEXT PRIMARY KEY CHECK (length(order_id) = 36),
@@ -25,8 +59,7 @@ public enum PaymentSchema {
             amount INTEGER CHECK (amount >= 0),
             currency TEXT CHECK (length(currency) = 3),
             card TEXT CHECK (length(card) BETWEEN 1 AND 64),
-            phase TEXT NOT NULL CHECK (phase IN ('authorizing', 'authorized', 'declined', 'failed', 'capturing', 'captured',
-                'voiding', 'refunding', 'cancelled')),
+            phase TEXT NOT NULL CHECK \(isPhase),
             reason TEXT,
             cancel_reason TEXT,
             answer_owed INTEGER NOT NULL CHECK (answer_owed IN (0, 1)),
@@ -54,8 +87,7 @@ public enum PaymentSchema {
             order_id TEXT NOT NULL REFERENCES payments (order_id),
             version INTEGER NOT NULL CHECK (version >= 1),
             from_status TEXT,
-            to_status TEXT NOT NULL CHECK (to_status IN ('authorized', 'declined', 'captured', 'voided', 'refunded', 'failed',
-                'cancelled')),
+            to_status TEXT NOT NULL CHECK \(isMilestone),
             reason TEXT,
             at INTEGER NOT NULL,
             PRIMARY KEY (order_id, version),
@@ -69,10 +101,9 @@ public enum PaymentSchema {
         CREATE TABLE intents (
             key TEXT PRIMARY KEY CHECK (length(key) BETWEEN 1 AND 128),
             order_id TEXT NOT NULL REFERENCES payments (order_id),
-            kind TEXT NOT NULL CHECK (kind IN ('authorize', 'capture', 'void', 'refund')),
+            kind TEXT NOT NULL CHECK \(Schema.oneOf("kind", "authorize", "capture", "void", "refund")),
             round INTEGER NOT NULL CHECK (round >= 1 AND (round = 1 OR kind IN ('void', 'refund'))),
-            state TEXT NOT NULL CHECK (state IN ('prepared', 'calling', 'unknown', 'abandoned', 'succeeded', 'refused',
-                'withdrawn')),
+            state TEXT NOT NULL CHECK \(isIntentState),
             sent_at INTEGER,
             due_at INTEGER,
             tries INTEGER NOT NULL CHECK (tries >= 0),
@@ -81,7 +112,7 @@ public enum PaymentSchema {
             created_at INTEGER NOT NULL,
             updated_at INTEGER NOT NULL,
             UNIQUE (order_id, kind, round),
-            CHECK (state NOT IN ('succeeded', 'refused', 'withdrawn') OR due_at IS NULL),
+            CHECK (NOT \(Schema.oneOf("state", "succeeded", "refused", "withdrawn")) OR due_at IS NULL),
             CHECK (state <> 'succeeded' OR reference IS NOT NULL),
             CHECK (state <> 'prepared' OR sent_at IS NULL)
         ) STRICT, WITHOUT ROWID;
@@ -91,7 +122,7 @@ public enum PaymentSchema {
         CREATE TRIGGER intents_fixed BEFORE UPDATE OF key, order_id, kind, round ON intents
             BEGIN SELECT RAISE(ABORT, 'an intent never changes what it is for'); END;
         CREATE TRIGGER intents_settled BEFORE UPDATE OF state ON intents
-            WHEN OLD.state IN ('succeeded', 'refused', 'withdrawn') AND NEW.state <> OLD.state
+            WHEN \(Schema.oneOf("OLD.state", "succeeded", "refused", "withdrawn")) AND NEW.state <> OLD.state
             BEGIN SELECT RAISE(ABORT, 'a settled intent stays settled'); END;
 
         CREATE TABLE callbacks (
@@ -99,7 +130,7 @@ public enum PaymentSchema {
             key TEXT NOT NULL,
             operation TEXT NOT NULL,
             result TEXT NOT NULL,
-            outcome TEXT NOT NULL CHECK (outcome IN ('applied', 'noop', 'unknown-key', 'mismatch')),
+            outcome TEXT NOT NULL CHECK \(Schema.oneOf("outcome", "applied", "noop", "unknown-key", "mismatch")),
             received_at INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX callbacks_by_age ON callbacks (received_at);
@@ -120,7 +151,7 @@ public enum PaymentSchema {
         CREATE TABLE ledger_entries (
             transaction_id INTEGER NOT NULL REFERENCES ledger_transactions (id) DEFERRABLE INITIALLY DEFERRED,
             position INTEGER NOT NULL CHECK (position >= 1),
-            account TEXT NOT NULL CHECK (account IN ('card_clearing', 'revenue', 'refunds', 'suspense')),
+            account TEXT NOT NULL CHECK \(Schema.oneOf("account", "card_clearing", "revenue", "refunds", "suspense")),
             amount INTEGER NOT NULL,
             currency TEXT NOT NULL CHECK (length(currency) = 3),
             PRIMARY KEY (transaction_id, position)

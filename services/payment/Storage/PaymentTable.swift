@@ -1,4 +1,5 @@
 import Commerce
+import DurableStore
 import GRDB
 import Messaging
 import PaymentCore
@@ -50,8 +51,7 @@ enum PaymentTable {
 
     static func load(_ orderID: OrderID, in db: Database) throws -> StoredPayment? {
         let statement = try db.cachedStatement(sql: "SELECT \(columns) FROM payments WHERE order_id = ?")
-        guard let row = try Row.fetchOne(statement, arguments: [orderID.text]) else { return nil }
-        var stored = try decode(row)
+        guard var stored = try statement.first([orderID.text], decode) else { return nil }
         stored.payment.intents = try IntentTable.states(of: orderID, in: db)
         return stored
     }
@@ -63,7 +63,7 @@ enum PaymentTable {
                 INSERT INTO payments (\(columns), created_at, updated_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)
                 """
-        ).execute(arguments: [
+        ).run([
             payment.orderID.text, payment.paymentID.text, payment.charge?.amount.minorUnits,
             payment.charge?.amount.currency.rawValue, payment.charge?.card.text, payment.phase.rawValue, payment.reason,
             payment.cancelReason, payment.answerOwed, payment.authorization, payment.capture,
@@ -84,7 +84,7 @@ enum PaymentTable {
                     correlation_id = ?, causation_id = ?, traceparent = ?, updated_at = ?
                 WHERE order_id = ? AND revision = ?
                 """
-        ).execute(arguments: [
+        ).run([
             payment.phase.rawValue, payment.reason, payment.cancelReason, payment.answerOwed, payment.authorization,
             payment.capture, payment.captureAccount?.rawValue, payment.refunded, payment.version,
             payment.milestone?.rawValue, stored.origin.correlationID, stored.origin.causationID,
@@ -107,26 +107,26 @@ enum PaymentTable {
         try db.cachedStatement(
             sql:
                 "INSERT INTO payment_history (order_id, version, from_status, to_status, reason, at) VALUES (?, ?, ?, ?, ?, ?)"
-        ).execute(arguments: [
+        ).run([
             orderID.text, version, from?.rawValue, milestone.kind.rawValue, milestone.reason,
             now.millisecondsSinceEpoch,
         ])
     }
 
-    static func decode(_ row: Row) throws -> StoredPayment {
-        guard let orderID = OrderID(row[0]), let paymentID = PaymentID(row[1]),
-            let phase = PaymentPhase(rawValue: row[5])
+    static func decode(_ row: Columns) throws -> StoredPayment {
+        guard let orderID = OrderID(try row[0]), let paymentID = PaymentID(try row[1]),
+            let phase = PaymentPhase(rawValue: try row[5])
         else { throw RowFault.failure("payments") }
         var charge: Payment.Charge?
-        if let amount: Int64 = row[2] {
-            guard let currency = Currency(rawValue: row[3] ?? ""), let card = CardToken(row[4] ?? "") else {
+        if let amount: Int64 = try row[2] {
+            guard let currency = Currency(rawValue: try row[3] ?? ""), let card = CardToken(try row[4] ?? "") else {
                 throw RowFault.failure("payments")
             }
             charge = Payment.Charge(amount: Money(minorUnits: amount, currency: currency), card: card)
         }
-        let account: String? = row[11]
-        let milestone: String? = row[14]
-        return StoredPayment(
+        let account: String? = try row[11]
+        let milestone: String? = try row[14]
+        return try StoredPayment(
             payment: Payment(
                 orderID: orderID,
                 paymentID: paymentID,

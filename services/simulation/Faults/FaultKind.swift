@@ -81,6 +81,11 @@ public enum FaultKind: String, Sendable, CaseIterable {
     case clientReusesKey = "client-reuses-key"
     case answerLost = "answer-lost"
 
+    /// Its place among all kinds, from 0, without asking for its name, which is what its hash is made of.
+    ///
+    /// Cases without values are one byte, counted in the order of their declaration.
+    var index: Int { withUnsafeBytes(of: self) { Int($0[0]) } }
+
     /// How often a fault happens, per 10,000 occasions: the least and the most that a seed may draw.
     var rates: ClosedRange<Int> {
         switch self {

@@ -2,8 +2,8 @@ import Simulation
 
 /// Which faults a run may meet, and how often.
 public struct FaultPlan: Sendable {
-    /// Occurrences per 10,000 occasions.
-    public private(set) var rates: [FaultKind: Int] = [:]
+    /// Occurrences per 10,000 occasions, by ``FaultKind/index``; `nil` for a kind that is not in the plan.
+    private var rates = [Int?](repeating: nil, count: FaultKind.allCases.count)
 
     /// Draws a plan: nothing at all in one seed of twenty, otherwise each kind with the same odds, which the seed draws too.
     init(random: inout SeededRandom) {
@@ -14,17 +14,20 @@ public struct FaultPlan: Sendable {
             // Most rates low, a few high: the square of an even draw.
             let share = random.below(1000) * random.below(1000) / 1000
             let rate = range.lowerBound + (range.upperBound - range.lowerBound) * share / 1000
-            if isIn { rates[kind] = rate }
+            if isIn { rates[kind.index] = rate }
         }
     }
 
     /// The same plan without some kinds.
     func without(_ kinds: Set<FaultKind>) -> FaultPlan {
         var plan = self
-        for kind in kinds { plan.rates[kind] = nil }
+        for kind in kinds { plan.rates[kind.index] = nil }
         return plan
     }
 
     /// The kinds in it.
-    public var kinds: [FaultKind] { FaultKind.allCases.filter { rates[$0] != nil } }
+    public var kinds: [FaultKind] { FaultKind.allCases.filter { rate(of: $0) != nil } }
+
+    /// How often a kind happens per 10,000 occasions; `nil` when it is not in the plan.
+    func rate(of kind: FaultKind) -> Int? { rates[kind.index] }
 }

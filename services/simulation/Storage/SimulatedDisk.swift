@@ -42,33 +42,17 @@ final class SimulatedDisk: Sendable {
     /// One number out of the tables.
     func number(_ sql: String, _ arguments: [String] = []) throws -> Int64? {
         try connection.unsafeRead { db in
-            try Int64.fetchOne(db.cachedStatement(sql: sql), arguments: Self.bound(arguments))
+            try db.cachedStatement(sql: sql).first(arguments) { try $0[0] as Int64? } ?? nil
         }
     }
 
     /// Rows of text columns; NULL is empty.
     func rows(_ sql: String, _ arguments: [String] = []) throws -> [[String]] {
         try connection.unsafeRead { db in
-            try Row.fetchAll(db.cachedStatement(sql: sql), arguments: Self.bound(arguments)).map { row in
-                row.databaseValues.map { value in
-                    switch value.storage {
-                    case .null: ""
-                    case .int64(let number): String(number)
-                    case .double(let number): String(number)
-                    case .string(let text): text
-                    case .blob(let data): String(decoding: data, as: UTF8.self)
-                    }
-                }
-            }
+            let statement = try db.cachedStatement(sql: sql)
+            let count = statement.columnCount
+            return try statement.all(arguments) { row in try (0..<count).map { try row[$0] as String? ?? "" } }
         }
-    }
-
-    /// `nil` for none: then nothing is bound and nothing checked.
-    private static func bound(_ arguments: [String]) -> StatementArguments? {
-        guard !arguments.isEmpty else { return nil }
-        let values: [(any DatabaseValueConvertible)?] = arguments
-        let bound: StatementArguments = StatementArguments(values)
-        return bound
     }
 
     static var configuration: GRDB.Configuration {

@@ -116,7 +116,7 @@ final class World: @unchecked Sendable {
 
     /// Whether a fault strikes now. Draws only for kinds of the plan, so that a plan without a kind is a run of its own.
     func hit(_ kind: FaultKind) -> Bool {
-        guard phase == .faults, let rate = plan.rates[kind], random.below(10_000) < rate else { return false }
+        guard phase == .faults, let rate = plan.rate(of: kind), random.below(10_000) < rate else { return false }
         faults[kind, default: 0] += 1
         if keepsTrace { note("fault \(kind.rawValue)") }
         return true

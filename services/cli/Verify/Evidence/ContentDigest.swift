@@ -15,7 +15,13 @@ public struct ContentDigest: Sendable, Hashable {
 
     /// Takes a content in. Where it ends counts: "ab" and "c" are not "a" and "bc".
     public mutating func add(_ bytes: some Sequence<UInt8>) {
-        for byte in bytes { mix(UInt64(byte)) }
+        // Bytes that lie next to each other are read there, not one by one through a protocol.
+        let isTaken: Void? = bytes.withContiguousStorageIfAvailable { bytes in
+            for byte in bytes { mix(UInt64(byte)) }
+        }
+        if isTaken == nil {
+            for byte in bytes { mix(UInt64(byte)) }
+        }
         mix(0x100)
     }
 

@@ -1,4 +1,4 @@
-import CSQLiteSettings
+import CSQLite
 
 /// Settings of SQLite that hold for the whole process.
 public enum SQLiteLibrary {
