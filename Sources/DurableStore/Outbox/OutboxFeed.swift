@@ -2,12 +2,18 @@ import DequeModule
 import Messaging
 import Synchronization
 
-/// A row that the relay has yet to send.
-struct PendingRow: Sendable {
+/// A row that the relay has yet to send. An object, because it passes through many hands and has a dozen texts.
+final class PendingRow: Sendable {
     let seq: Int64
     /// Failed attempts that counted so far.
     let attempts: Int
     let message: OutgoingMessage
+
+    init(seq: Int64, attempts: Int, message: OutgoingMessage) {
+        self.seq = seq
+        self.attempts = attempts
+        self.message = message
+    }
 
     var key: OutboxKey { OutboxKey(message.destination, subject: message.envelope.subject) }
 }

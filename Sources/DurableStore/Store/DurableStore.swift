@@ -78,8 +78,10 @@ public final class DurableStore: Sendable {
         self.feeds = feeds
         self.isSimulated = isSimulated
         pausing = configuration.pause
+        let onHandover = configuration.onHandover
         writer = GroupCommitWriter(database: database, configuration: configuration, clock: clock) { rows in
             feeds.append(rows)
+            onHandover?(Set(rows.map(\.message.destination.transport)))
         }
         let makeContext: @Sendable () -> GroupContext = { [deadlineWake] in
             GroupContext(ids: ids, random: random, deadlineWake: deadlineWake)

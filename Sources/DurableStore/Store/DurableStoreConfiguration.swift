@@ -1,3 +1,5 @@
+public import Messaging
+
 /// Where a store keeps its file and how much it holds in memory.
 public struct DurableStoreConfiguration: Sendable {
     /// The database file; its folder exists. `nil` keeps everything in memory, for tests and simulations.
@@ -17,6 +19,9 @@ public struct DurableStoreConfiguration: Sendable {
     /// Called at each step of a group commit, on the writer's thread. For crash tests: to throw is to fail there as the
     /// disk would (the store then refuses further writes), to kill the process is to crash there.
     public var onStep: (@Sendable (StoreStep) throws -> Void)?
+    /// Told, on the writer's thread, after each commit that added rows to the outbox. For simulations, whose relays do not wait
+    /// for rows by themselves.
+    public var onHandover: (@Sendable (Set<Transport>) -> Void)?
     /// How the parts that work on the store wait before they try something again. A simulation lets no real time pass here.
     public var pause: @Sendable (Duration) async -> Void = { try? await Task.sleep(for: $0) }
 

@@ -7,7 +7,7 @@ import Messaging
 import Synchronization
 
 /// The one thread that writes: takes what waits, runs each unit in its savepoint, commits all of them with one fsync,
-/// then tells everyone.
+/// then tells everyone. A unit that is alone in its group needs no savepoint: the whole transaction is its own.
 ///
 /// ```
 /// open ──close()──► closing ──queue empty──► closed
@@ -220,18 +220,18 @@ final class GroupCommitWriter: Sendable {
     /// - Throws: when nothing of the group is committed, or nobody knows.
     private func runAndCommit(_ group: [WriteJob], _ context: GroupContext, _ db: Database) throws {
         try step(.beforeBegin, context)
-        let statements = try UnitStatements(db)
-        try statements.beginGroup.execute()
+        let bounds = try UnitBounds(db, isAlone: group.count == 1)
+        try bounds.beginGroup.execute()
         do {
             for job in group {
-                try run(job, context, statements, db)
+                try run(job, context, bounds, db)
                 try step(.afterUnit, context)
             }
             if Sabotage.isOn("answer-before-commit") {
                 for job in group { job.answerEarly() }
             }
             try step(.beforeCommit, context)
-            try statements.commitGroup.execute()
+            try bounds.commitGroup.execute()
         } catch {
             if db.isInsideTransaction { try? db.rollback() }
             throw error
@@ -251,56 +251,78 @@ final class GroupCommitWriter: Sendable {
         }
     }
 
-    /// Prepared once per connection, as every statement that is run for each group.
-    private struct UnitStatements {
+    /// The statements around a group and around its units. Prepared once per connection, as every statement that is run for
+    /// each group.
+    private struct UnitBounds {
+        private struct Savepoint {
+            let begin: Statement
+            let undo: Statement
+            let release: Statement
+        }
+
         let beginGroup: Statement
         let commitGroup: Statement
-        let begin: Statement
-        let undo: Statement
-        let release: Statement
+        /// `nil` where the only unit has the transaction for itself.
+        private let savepoint: Savepoint?
 
-        init(_ db: Database) throws {
+        init(_ db: Database, isAlone: Bool) throws {
             beginGroup = try db.cachedStatement(sql: "BEGIN IMMEDIATE TRANSACTION")
             commitGroup = try db.cachedStatement(sql: "COMMIT TRANSACTION")
-            begin = try db.cachedStatement(sql: "SAVEPOINT store_unit")
-            undo = try db.cachedStatement(sql: "ROLLBACK TO store_unit")
-            release = try db.cachedStatement(sql: "RELEASE store_unit")
+            savepoint =
+                isAlone
+                ? nil
+                : Savepoint(
+                    begin: try db.cachedStatement(sql: "SAVEPOINT store_unit"),
+                    undo: try db.cachedStatement(sql: "ROLLBACK TO store_unit"),
+                    release: try db.cachedStatement(sql: "RELEASE store_unit")
+                )
+        }
+
+        func begin() throws { try savepoint?.begin.execute() }
+
+        func release() throws { try savepoint?.release.execute() }
+
+        /// Takes back what the unit did; afterwards it may do something else.
+        func undo(_ db: Database) throws {
+            if let savepoint { return try savepoint.undo.execute() }
+            try db.rollback()
+            try beginGroup.execute()
         }
     }
 
     /// - Throws: only when the whole group is lost.
-    private func run(_ job: WriteJob, _ context: GroupContext, _ statements: UnitStatements, _ db: Database) throws {
-        try statements.begin.execute()
+    private func run(_ job: WriteJob, _ context: GroupContext, _ bounds: UnitBounds, _ db: Database) throws {
+        try bounds.begin()
         let mark = context.mark()
         let transaction = Transaction(db: db, now: clock.now(), group: context)
         do {
             try job.run(transaction)
             if job.isRehearsal {
                 context.truncate(to: mark)
-                try undo(statements, db)
+                try undo(bounds, db)
             }
         } catch {
-            try undoFailed(error, context, mark, statements, db)
+            try undoFailed(error, context, mark, bounds, db)
             if let failure = Failure.ofStore(error) {
                 job.fail(failure)
             } else {
                 do {
                     try job.recover(from: error, transaction)
                 } catch let second {
-                    try undoFailed(second, context, mark, statements, db)
+                    try undoFailed(second, context, mark, bounds, db)
                     job.fail(Failure.ofStore(second) ?? second)
                 }
             }
         }
         guard db.isInsideTransaction else { throw Failure.transactionEnded }
-        try statements.release.execute()
+        try bounds.release()
     }
 
     private func undoFailed(
         _ error: any Error,
         _ context: GroupContext,
         _ mark: (handover: Int, actions: Int),
-        _ statements: UnitStatements,
+        _ bounds: UnitBounds,
         _ db: Database
     ) throws {
         context.truncate(to: mark)
@@ -310,13 +332,13 @@ final class GroupCommitWriter: Sendable {
         if let database = error as? DatabaseError, Failure(classifyingStoreError: database).failureClass == .fatal {
             throw database
         }
-        try undo(statements, db)
+        try undo(bounds, db)
     }
 
-    private func undo(_ statements: UnitStatements, _ db: Database) throws {
+    private func undo(_ bounds: UnitBounds, _ db: Database) throws {
         guard db.isInsideTransaction else { throw Failure.transactionEnded }
         if Sabotage.isOn("failed-unit-not-rolled-back") { return }
-        try statements.undo.execute()
+        try bounds.undo(db)
     }
 }
 

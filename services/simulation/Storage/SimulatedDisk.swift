@@ -25,11 +25,13 @@ final class SimulatedDisk: Sendable {
     /// Starts a process on the disk.
     func open(
         onStep: @escaping @Sendable (StoreStep) throws -> Void,
+        onHandover: @escaping @Sendable (Set<Transport>) -> Void,
         clock: any WallClock,
         ids: any IDGenerator,
         random: @escaping @Sendable () -> UInt64
     ) -> DurableStore {
         var configuration = DurableStoreConfiguration(path: nil, onStep: onStep)
+        configuration.onHandover = onHandover
         configuration.pause = { _ in }
         return DurableStore(simulatedOver: connection, configuration, clock: clock, ids: ids, random: random)
     }

@@ -38,11 +38,8 @@ final class Node: @unchecked Sendable {
     var mayHaveRows: [Transport: Bool] = [:]
     /// After a failed attempt: not before.
     var sendNotBefore: [Transport: Timestamp] = [:]
-    /// Commits by a relay's own marks do not make work for relays.
+    /// A relay is sending and marking.
     var isFlushing = false
-    /// Something was committed since the outbox was looked at, and the last row that was seen there.
-    var hasFreshOutbox = false
-    var lastInOutbox: Int64 = 0
     /// When the next row of a timer is due; recomputed after commits.
     var nextTimer: Timestamp?
     var hasFreshRows = true
@@ -146,6 +143,10 @@ extension World {
         let number = node.starts
         let store = node.disk.open(
             onStep: { [unowned self] step in try self.storeReached(step, node: node, start: number) },
+            onHandover: { transports in
+                guard node.starts == number else { return }
+                for transport in transports { node.mayHaveRows[transport] = true }
+            },
             clock: node.clock,
             ids: UUIDv7Generator(random: random),
             random: random
@@ -280,11 +281,8 @@ extension World {
     /// Called at every step of every commit.
     private func storeReached(_ step: StoreStep, node: Node, start: Int) throws {
         if step == .afterCommit {
-            // A relay's marks change neither what is to be sent nor when a timer is due.
-            if !node.isFlushing {
-                node.hasFreshRows = true
-                node.hasFreshOutbox = true
-            }
+            // A relay's marks do not change when a timer is due.
+            if !node.isFlushing { node.hasFreshRows = true }
             // Whoever commits must be the one process that owns the disk.
             if start != node.starts { violate("X4", "\(node.name): a process that was replaced has committed") }
         }

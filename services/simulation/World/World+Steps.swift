@@ -87,7 +87,6 @@ extension World {
                 if broker.readyCount(inbox) + instance.prefetched.count > 0 { steps.append(.deliver(node)) }
                 if broker.readyCount(inbox + ".dead") > 0 { steps.append(.drain(node)) }
             }
-            lookAtOutbox(of: node)
             for transport in Transport.allCases where instance.relays[transport] != nil {
                 if node.mayHaveRows[transport] == true, (node.sendNotBefore[transport] ?? now) <= now {
                     steps.append(.flush(node, transport))
@@ -108,23 +107,6 @@ extension World {
         if gateway.nextCallback.map({ $0 <= now }) == true { steps.append(.callback) }
         if gateway.nextLanding.map({ $0 <= now }) == true { steps.append(.land) }
         return steps
-    }
-
-    /// After commits: for which transports there is something new to send.
-    private func lookAtOutbox(of node: Node) {
-        guard node.hasFreshOutbox else { return }
-        node.hasFreshOutbox = false
-        // Both transports and the last row in one number: it is asked for after nearly every commit.
-        let fresh = attempt {
-            try node.disk.number(
-                "SELECT max(seq) * 4 + max(transport = 'amqp') * 2 + max(transport = 'kafka') FROM outbox WHERE seq > ?",
-                [String(node.lastInOutbox)]
-            )
-        }
-        guard let seen = fresh ?? nil else { return }
-        node.lastInOutbox = seen / 4
-        if seen & 2 != 0 { node.mayHaveRows[.amqp] = true }
-        if seen & 1 != 0 { node.mayHaveRows[.kafka] = true }
     }
 
     /// When something becomes possible that is not possible now.
