@@ -121,6 +121,15 @@ struct FaultTests {
         "librdkafka 2.0's fatal fault (answer lost, then out of order): new handle, the caller publishes again, nothing is lost"
     )
     func knownFatalFault() async throws {
+        var hasBroken = false
+        // Whether a second request is under way when the first one's answer is lost is a matter of threads: seen within a few rounds.
+        for _ in 0..<20 where !hasBroken { hasBroken = try await loseAnAnswerAndGetOutOfOrder() }
+        // Newer libraries do not break here; 2.0 does.
+        if KafkaAdmin.libraryVersion.hasPrefix("2.0") { #expect(hasBroken) }
+    }
+
+    /// - Returns: whether the handle had to be made anew.
+    private func loseAnAnswerAndGetOutOfOrder() async throws -> Bool {
         let (broker, mock) = try broker()
         let topic = try await broker.topic()
         let observer = RecordingObserver()
@@ -142,9 +151,9 @@ struct FaultTests {
         let read = numbers(try await collect(reader(broker, topic)))
         // The order is not asked for: the mock stores what came behind the lost batch, where a real broker refuses the gap.
         #expect(Set(read) == Set(0..<40))
-        // Newer libraries do not break here; 2.0 does, and then exactly once.
+        // Never more than once for one fault.
         #expect(observer.recreations.count <= 1)
-        if KafkaAdmin.libraryVersion.hasPrefix("2.0") { #expect(observer.recreations.count == 1) }
+        return !observer.recreations.isEmpty
     }
 
     @Test("A fatal fault: handed over comes back as unsure, waiting as not persisted, and the next handle works")

@@ -4,10 +4,14 @@ import Testing
 @testable import EventLog
 
 @Suite struct GroupServerTests {
-    private func join(_ client: TestClient, _ memberId: String = "") async throws -> JoinGroupResponse {
+    private func join(
+        _ client: TestClient,
+        _ memberId: String = "",
+        sessionTimeoutMs: Int32 = 6000
+    ) async throws -> JoinGroupResponse {
         let request = JoinGroupRequest(
             groupId: "g",
-            sessionTimeoutMs: 6000,
+            sessionTimeoutMs: sessionTimeoutMs,
             rebalanceTimeoutMs: 10_000,
             memberId: memberId,
             protocolType: "consumer",
@@ -15,7 +19,7 @@ import Testing
         )
         let response = try await client.call(.joinGroup, request, JoinGroupResponse.self, version: 7)
         guard response.error == .memberIdRequired else { return response }
-        return try await join(client, response.memberId)
+        return try await join(client, response.memberId, sessionTimeoutMs: sessionTimeoutMs)
     }
 
     @Test func aGroupFromJoinToDeletion() async throws {
@@ -29,7 +33,8 @@ import Testing
                 version: 4
             )
             #expect(find.coordinators.map(\.port) == [Int32(test.server.port), Int32(test.server.port)])
-            let joined = try await join(client)
+            // No heartbeat is sent, so the session must outlast the test on the slowest machine.
+            let joined = try await join(client, sessionTimeoutMs: 120_000)
             #expect(joined.error == .none)
             let sync = try await client.call(
                 .syncGroup,
