@@ -11,6 +11,22 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// LLVM's linker comes with the toolchain and links a program in a third of the time that the default takes.
+let fastLink: [LinkerSetting] = [.unsafeFlags(["-use-ld=lld"])]
+
+/// Released programs have the standard library inside: calls into a shared one cost them a sixteenth of their time.
+let program: [LinkerSetting] =
+    fastLink + [
+        .unsafeFlags(
+            ["-static-stdlib"]
+                + [
+                    "swiftSynchronization", "CoreFoundation", "_FoundationICU", "_FoundationCShims",
+                    "_FoundationCollections", "stdc++",
+                ].map { "-l" + $0 },
+            .when(configuration: .release)
+        )
+    ]
+
 // MARK: - Packages
 
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
@@ -100,13 +116,20 @@ func main(_ name: String, _ folder: String, _ dependencies: [Target.Dependency])
         name: name,
         dependencies: dependencies,
         path: "services/\(folder)/Main",
-        swiftSettings: strict
+        swiftSettings: strict,
+        linkerSettings: program
     )
 }
 
 /// The tests of a target.
 func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
-    .testTarget(name: name + "Tests", dependencies: dependencies, resources: resources, swiftSettings: strict)
+    .testTarget(
+        name: name + "Tests",
+        dependencies: dependencies,
+        resources: resources,
+        swiftSettings: strict,
+        linkerSettings: fastLink
+    )
 }
 
 // MARK: - The kit
@@ -142,7 +165,8 @@ let kitTargets: [Target] = [
         name: "event-log",
         dependencies: ["EventLog", "Failpoints", "Telemetry", argumentParser, logging, unixSignals],
         path: "Sources/EventLogServer",
-        swiftSettings: strict
+        swiftSettings: strict,
+        linkerSettings: program
     ),
     kit(
         "Webhooks",
@@ -229,7 +253,8 @@ let serviceTargets: [Target] = [
         ],
         path: "services/cli",
         exclude: ["Verify", "Doctor", "README.md"],
-        swiftSettings: strict
+        swiftSettings: strict,
+        linkerSettings: program
     ),
     .target(
         name: "Chaos",
@@ -247,7 +272,8 @@ let serviceTargets: [Target] = [
         dependencies: ["Supervision"],
         path: "services/supervisor",
         exclude: ["README.md"],
-        swiftSettings: strict
+        swiftSettings: strict,
+        linkerSettings: program
     ),
 ]
 
@@ -351,7 +377,13 @@ let testTargets: [Target] = [
     tests("Doctor", ["Doctor"]),
     tests("AnalyticsCore", ["AnalyticsCore", "Commerce", "Messaging"]),
     tests("Simulation", ["Simulation", "Messaging"]),
-    tests("WaybillSimulation", ["WaybillSimulation", "Messaging"]),
+    tests(
+        "WaybillSimulation",
+        [
+            "WaybillSimulation", "Messaging", "DurableStore", "OrderService", "PaymentService", "InventoryService",
+            "NotificationService", "AnalyticsService", grdb,
+        ]
+    ),
 ]
 
 // Needs libFuzzer's runtime, so it is there only for scripts/fuzz-event-log.sh.

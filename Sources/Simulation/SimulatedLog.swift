@@ -36,6 +36,9 @@ public struct SimulatedLog: Sendable {
         return Array(first..<first + Int(partitions))
     }
 
+    /// How many lanes there are, over all topics.
+    public var laneCount: Int { records.count }
+
     /// Topic and partition of a lane.
     public func place(of lane: Int) -> (topic: String, partition: Int32) {
         (topics[lane / Int(partitions)], Int32(lane % Int(partitions)))

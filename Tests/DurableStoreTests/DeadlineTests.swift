@@ -1,8 +1,9 @@
-import DurableStore
 import GRDB
 import KitTestSupport
 import Messaging
 import Testing
+
+@testable import DurableStore
 
 @Suite struct DeadlineTests {
     private func fired(_ fired: Recorder<String>) -> @Sendable (String, String, Transaction) throws -> Void {
@@ -82,6 +83,16 @@ import Testing
         task.cancel()
         try await task.value
         await store.close()
+    }
+
+    /// The runner looks every second by itself: only what is due before that must wake it, and what it is woken for costs a read.
+    @Test func onlyADeadlineWithinASecondWakesTheRunner() async throws {
+        let store = try makeStore()
+        let wake = store.deadlineWake
+        try await store.write { try $0.setDeadline("d", for: "soon", at: $0.now.advanced(by: .milliseconds(999))) }
+        #expect(await ContinuousClock().measure { await wake.wait(atMost: .seconds(30)) } < .seconds(20))
+        try await store.write { try $0.setDeadline("d", for: "later", at: $0.now.advanced(by: .milliseconds(1000))) }
+        #expect(await ContinuousClock().measure { await wake.wait(atMost: .milliseconds(50)) } >= .milliseconds(50))
     }
 
     @Test func aFatalFailureEndsTheRunnerAndKeepsTheRow() async throws {

@@ -1,10 +1,11 @@
-import DurableStore
 import Foundation
 import GRDB
 import KitTestSupport
 import Messaging
 import Synchronization
 import Testing
+
+@testable import DurableStore
 
 @Suite struct GroupCommitTests {
     @Test func aUnitIsDurableWhenWriteReturns() async throws {
@@ -76,6 +77,36 @@ import Testing
         }
         #expect(try await store.count("SELECT count(*) FROM item") == 12)
         #expect(try await store.count("SELECT count(*) FROM outbox") == 12)
+    }
+
+    /// A unit alone in its group has no savepoint: its transaction is taken back and begun anew.
+    @Test("what a failed unit did is gone, and what is done instead stays", arguments: [1, 3])
+    func aFailedUnitIsReplacedByItsRecovery(groupSize: Int) async throws {
+        let store = try makeStore()
+        let ran = Recorder<String>()
+        let results = await store.writeEach(
+            (0..<groupSize).map { index in
+                RecoverableUnit<String>(
+                    run: { transaction in
+                        try transaction.db.execute(sql: "INSERT INTO item(id) VALUES (?)", arguments: ["run\(index)"])
+                        try transaction.enqueue(outgoing("run\(index)", subject: "s"))
+                        transaction.afterCommit { ran.add("run") }
+                        throw Failure(.permanent, code: "refused", "No.")
+                    },
+                    recover: { _, transaction in
+                        try transaction.db.execute(sql: "INSERT INTO item(id) VALUES (?)", arguments: ["else\(index)"])
+                        try transaction.enqueue(outgoing("else\(index)", subject: "s"))
+                        transaction.afterCommit { ran.add("else") }
+                        return "else\(index)"
+                    }
+                )
+            }
+        )
+        let wanted = (0..<groupSize).map { "else\($0)" }
+        #expect(try results.map { try $0.get() } == wanted)
+        #expect(try await store.strings("SELECT id FROM item ORDER BY id") == wanted)
+        #expect(try await store.strings("SELECT message_id FROM outbox ORDER BY seq") == wanted)
+        #expect(ran.all == wanted.map { _ in "else" })
     }
 
     @Test func concurrentUnitsShareCommits() async throws {

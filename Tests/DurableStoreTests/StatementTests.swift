@@ -91,6 +91,33 @@ struct StatementTests {
         }
     }
 
+    @Test("nothing is written while no transaction is open")
+    func outsideATransaction() throws {
+        try queue.writeWithoutTransaction { db in
+            let insert = try db.cachedStatement(sql: "INSERT INTO word VALUES (?)")
+            let error = #expect(throws: DatabaseError.self) { try insert.run(["four"]) }
+            #expect(error?.resultCode == .SQLITE_ABORT)
+            #expect(try db.cachedStatement(sql: "SELECT count(*) FROM word").first { try $0[0] as Int } == 3)
+        }
+    }
+
+    @Test("a read whose task is cancelled ends as cancelled", .timeLimit(.minutes(1)))
+    func cancelledRead() async throws {
+        let queue = queue
+        let (started, continuation) = AsyncStream.makeStream(of: Void.self)
+        let reading = Task {
+            _ = try await queue.read { db in
+                try db.cachedStatement(
+                    sql: "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+                )
+                .all { _ in continuation.yield() }
+            }
+        }
+        for await _ in started { break }
+        reading.cancel()
+        await #expect(throws: CancellationError.self) { try await reading.value }
+    }
+
     @Test("one of several values, or NULL, and without a temporary b-tree at each row")
     func oneOf() throws {
         try queue.write { db in

@@ -60,22 +60,23 @@ public final class OutboxRelay: Sendable {
     }
 
     /// Sends what is pending, one call after the other, until nothing more can be sent now: for simulations and tests.
-    /// Not while ``run()`` is running.
+    /// Rows that are committed meanwhile wait for the next call. Not while ``run()`` is running.
     ///
     /// - Returns: how many messages were confirmed.
     @discardableResult
     public func flush() async throws -> Int {
         var window = try await makeWindow()
         var confirmed = 0
+        var mayHaveMore = true
         while true {
-            while window.room > 0 {
+            while mayHaveMore, window.room > 0 {
                 let after = window.cursor
                 let limit = min(window.room, 512)
                 let rows = try await store.read { [transport] in
                     try OutboxTable.pendingRows(transport, after: after, limit: limit, in: $0)
                 }
                 for row in rows { window.admit(row) }
-                if rows.count < limit { break }
+                mayHaveMore = rows.count == limit
             }
             while let reload = window.takeReload() {
                 let rows = try await store.read {

@@ -9,7 +9,10 @@ public enum Schema {
     ///   - column: its name, or `OLD.name` in a trigger.
     ///   - values: texts without quotation marks.
     /// - Returns: SQL in brackets.
-    public static func oneOf(_ column: String, _ values: String...) -> String {
+    public static func oneOf(_ column: String, _ values: String...) -> String { oneOf(column, values) }
+
+    /// ``oneOf(_:_:)-(String,String...)`` with a list.
+    public static func oneOf(_ column: String, _ values: [String]) -> String {
         "(" + values.map { "\(column) = '\($0)'" }.joined(separator: " OR ") + ")"
     }
 }

@@ -33,73 +33,70 @@ struct EndpointTable {
     }
 
     func insert(_ endpoint: WebhookEndpoint) throws {
-        let settings = endpoint.settings
-        try db.cachedStatement(
-            sql: """
-                INSERT INTO webhook_endpoints (\(Self.columns))
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-                    ?)
-                """
-        ).run([
-            endpoint.id, settings.uid, settings.url, settings.description, text(settings.eventTypes),
-            text(settings.headers),
-            text(settings.metadata), endpoint.state.name, endpoint.state.reason?.rawValue,
-            settings.timeoutMilliseconds,
-            settings.maximumInFlight, settings.throttlePerSecond, settings.ordering.rawValue,
-            settings.onExhausted.rawValue,
-            text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey,
-            settings.signs.rawValue,
-            settings.asksConsent, endpoint.holdUntil?.millisecondsSinceEpoch, endpoint.breaker.failures,
-            endpoint.breaker.openings, endpoint.breaker.openUntil?.millisecondsSinceEpoch,
-            endpoint.failingSince?.millisecondsSinceEpoch, endpoint.lastSuccessAt?.millisecondsSinceEpoch,
-            endpoint.version,
-            endpoint.createdAt.millisecondsSinceEpoch, endpoint.updatedAt.millisecondsSinceEpoch,
-            settings.breakerThreshold, text(settings.channels), settings.filter?.text,
-            settings.payload.rawValue,
-            endpoint.allowedPerMinute, endpoint.exhaustedInRow, settings.format.rawValue,
-        ])
+        try db.cachedStatement(sql: Self.insertion).run(
+            [endpoint.id, endpoint.createdAt.millisecondsSinceEpoch] + settings(of: endpoint) + health(of: endpoint)
+        )
     }
 
     /// Writes settings and state.
     func update(_ endpoint: WebhookEndpoint) throws {
-        let settings = endpoint.settings
-        try db.cachedStatement(
-            sql: """
-                UPDATE webhook_endpoints SET uid = ?, url = ?, description = ?, event_types = ?, headers = ?, metadata = ?,
-                    state = ?, state_reason = ?, timeout_ms = ?, max_in_flight = ?, throttle = ?, ordering = ?,
-                    on_exhausted = ?, terminal_statuses = ?, schedule = ?, signing_key = ?, signs = ?, request_origin = ?,
-                    version = ?, updated_at = ?, breaker_threshold = ?, channels = ?, content_filter = ?, payload = ?,
-                    allowed_per_minute = ?, format = ?
-                WHERE id = ?
-                """
-        ).run([
-            settings.uid, settings.url, settings.description, text(settings.eventTypes), text(settings.headers),
-            text(settings.metadata), endpoint.state.name, endpoint.state.reason?.rawValue,
-            settings.timeoutMilliseconds,
-            settings.maximumInFlight, settings.throttlePerSecond, settings.ordering.rawValue,
-            settings.onExhausted.rawValue,
-            text(settings.terminalStatuses), settings.schedule.map(text), endpoint.signingKey,
-            settings.signs.rawValue,
-            settings.asksConsent, endpoint.version, endpoint.updatedAt.millisecondsSinceEpoch,
-            settings.breakerThreshold, text(settings.channels), settings.filter?.text,
-            settings.payload.rawValue,
-            endpoint.allowedPerMinute, settings.format.rawValue, endpoint.id,
-        ])
+        try db.cachedStatement(sql: Self.updateOfSettings).run(settings(of: endpoint) + [endpoint.id])
         try updateHealth(endpoint)
     }
 
     /// Writes what attempts change: hold, breaker, failing since, given up in a row.
     func updateHealth(_ endpoint: WebhookEndpoint) throws {
-        try db.cachedStatement(
-            sql: """
-                UPDATE webhook_endpoints SET hold_until = ?, breaker_failures = ?, breaker_openings = ?, breaker_until = ?,
-                    failing_since = ?, last_success_at = ?, exhausted_in_row = ? WHERE id = ?
-                """
-        ).run([
+        try db.cachedStatement(sql: Self.updateOfHealth).run(health(of: endpoint) + [endpoint.id])
+    }
+
+    private static let settingColumns = [
+        "uid", "url", "description", "event_types", "headers", "metadata", "state", "state_reason", "timeout_ms",
+        "max_in_flight", "throttle", "ordering", "on_exhausted", "terminal_statuses", "schedule", "signing_key",
+        "signs", "request_origin", "version", "updated_at", "breaker_threshold", "channels", "content_filter",
+        "payload", "allowed_per_minute", "format",
+    ]
+    private static let healthColumns = [
+        "hold_until", "breaker_failures", "breaker_openings", "breaker_until", "failing_since", "last_success_at",
+        "exhausted_in_row",
+    ]
+
+    private static let insertion: String = {
+        let columns = ["id", "created_at"] + settingColumns + healthColumns
+        return "INSERT INTO webhook_endpoints (\(list(columns))) VALUES (\(places(columns)))"
+    }()
+    private static let updateOfSettings = update(of: settingColumns)
+    private static let updateOfHealth = update(of: healthColumns)
+
+    private static func update(of columns: [String]) -> String {
+        "UPDATE webhook_endpoints SET (\(list(columns))) = (\(places(columns))) WHERE id = ?"
+    }
+
+    private static func list(_ columns: [String]) -> String { columns.joined(separator: ", ") }
+
+    private static func places(_ columns: [String]) -> String { list(columns.map { _ in "?" }) }
+
+    /// The values of ``settingColumns``.
+    private func settings(of endpoint: WebhookEndpoint) throws -> [Statement.Parameter] {
+        let settings = endpoint.settings
+        return [
+            settings.uid, settings.url, settings.description, text(settings.eventTypes), text(settings.headers),
+            text(settings.metadata), endpoint.state.name, endpoint.state.reason?.rawValue,
+            settings.timeoutMilliseconds, settings.maximumInFlight, settings.throttlePerSecond,
+            settings.ordering.rawValue, settings.onExhausted.rawValue, text(settings.terminalStatuses),
+            settings.schedule.map(text), endpoint.signingKey, settings.signs.rawValue, settings.asksConsent,
+            endpoint.version, endpoint.updatedAt.millisecondsSinceEpoch, settings.breakerThreshold,
+            text(settings.channels), settings.filter?.text, settings.payload.rawValue, endpoint.allowedPerMinute,
+            settings.format.rawValue,
+        ]
+    }
+
+    /// The values of ``healthColumns``.
+    private func health(of endpoint: WebhookEndpoint) -> [Statement.Parameter] {
+        [
             endpoint.holdUntil?.millisecondsSinceEpoch, endpoint.breaker.failures, endpoint.breaker.openings,
             endpoint.breaker.openUntil?.millisecondsSinceEpoch, endpoint.failingSince?.millisecondsSinceEpoch,
-            endpoint.lastSuccessAt?.millisecondsSinceEpoch, endpoint.exhaustedInRow, endpoint.id,
-        ])
+            endpoint.lastSuccessAt?.millisecondsSinceEpoch, endpoint.exhaustedInRow,
+        ]
     }
 
     // MARK: Journal

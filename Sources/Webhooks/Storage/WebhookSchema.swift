@@ -75,27 +75,12 @@ public enum WebhookSchema {
         ALTER TABLE webhook_deliveries ADD COLUMN is_binary INTEGER NOT NULL DEFAULT 0 CHECK (is_binary IN (0, 1));
         """
 
-    private static let isDeliveryState = Schema.oneOf(
-        "state",
-        "pending",
-        "sending",
-        "waiting",
-        "delivered",
-        "exhausted",
-        "parked",
-        "skipped",
-        "cancelled"
-    )
-    private static let isResumeState = Schema.oneOf(
-        "resume_state",
-        "pending",
-        "waiting",
-        "delivered",
-        "exhausted",
-        "parked",
-        "skipped",
-        "cancelled"
-    )
+    /// What a delivery that is at rest may be; only one that is under way is `sending`.
+    private static let restingStates = [
+        "pending", "waiting", "delivered", "exhausted", "parked", "skipped", "cancelled",
+    ]
+    private static let isDeliveryState = Schema.oneOf("state", restingStates + ["sending"])
+    private static let isResumeState = Schema.oneOf("resume_state", restingStates)
 
     private static let endpoints = """
         CREATE TABLE webhook_endpoints (

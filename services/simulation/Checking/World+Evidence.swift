@@ -21,21 +21,7 @@ extension World {
                 currency: entry.currency
             )
         }
-        evidence.log = log.all.map { record in
-            LogRecord(
-                topic: record.topic,
-                partition: record.partition,
-                offset: record.offset,
-                key: record.key,
-                eventID: record.envelope.id,
-                type: record.envelope.type,
-                subject: record.envelope.subject,
-                sequence: record.envelope.sequence ?? 0,
-                causationID: record.envelope.causationID,
-                timeMilliseconds: record.envelope.time.millisecondsSinceEpoch,
-                body: record.envelope.body
-            )
-        }
+        evidence.log = reading.records(of: log)
         evidence.load = customers.history
         evidence.receipts = subscribers.arrivals.map { arrival in
             WebhookReceipt(

@@ -50,6 +50,7 @@ final class World: @unchecked Sendable {
     var customers: Customers
     var subscribers = Subscribers()
     var messages = MessageRecords()
+    var reading = LogReading()
     let callbackVerifier: CallbackVerifier
     let callbackSigner: CallbackSigner
 

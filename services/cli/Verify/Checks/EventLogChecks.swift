@@ -134,7 +134,11 @@ let eventLogChecks = [
         var violations: [String] = []
         for record in log where record.sequence > 0 {
             events += 1
-            if !isDecodable(record) { violations.append("\(record.place) is no \(record.type)") }
+            // What lies on a topic of somebody else is not ours to read.
+            guard Channels.allTopics.contains(record.topic) else { continue }
+            if record.event?.topic != record.topic || record.event?.type != record.type {
+                violations.append("\(record.place) is no \(record.type)")
+            }
         }
         return .of(counted(events, "event"), violations: violations)
     },
@@ -161,20 +165,4 @@ private func producer(of topic: String) -> String? {
     case Channels.inventoryTopic, Channels.catalogTopic: "inventory"
     default: nil
     }
-}
-
-private func isDecodable(_ record: LogRecord) -> Bool {
-    func decode<Event: Decodable>(_ type: Event.Type) -> Event? { try? PayloadCodec.decode(type, from: record.body) }
-    let type: String?
-    switch record.topic {
-    case Channels.ordersTopic: type = decode(OrderEvent.self).map { OrderEvent.messageType(for: $0.status) }
-    case Channels.paymentsTopic: type = decode(PaymentEvent.self).map { PaymentEvent.messageType(for: $0.kind) }
-    case Channels.catalogTopic: type = decode(CatalogItemPut.self).map { _ in CatalogItemPut.messageType }
-    case Channels.inventoryTopic where record.type == StockAdjusted.messageType:
-        type = decode(StockAdjusted.self).map { _ in StockAdjusted.messageType }
-    case Channels.inventoryTopic:
-        type = decode(ReservationEvent.self).map { ReservationEvent.messageType(for: $0.kind) }
-    default: return true
-    }
-    return type == record.type
 }

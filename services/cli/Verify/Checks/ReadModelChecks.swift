@@ -154,10 +154,9 @@ private struct MemoryFold {
     }
 
     private func changes(of record: LogRecord) -> [ReadModelChange] {
-        if record.type.hasPrefix("waybill.order.") {
-            guard let event = try? PayloadCodec.decode(OrderEvent.self, from: record.body),
-                let placedAt = Timestamp(event.placedAt), record.sequence > 0
-            else { return [] }
+        switch record.event {
+        case .order(let event):
+            guard let placedAt = Timestamp(event.placedAt), record.sequence > 0 else { return [] }
             return ReadModelFold.changes(
                 for: event,
                 sequence: record.sequence,
@@ -165,14 +164,10 @@ private struct MemoryFold {
                 placedAt: placedAt,
                 at: Timestamp(millisecondsSinceEpoch: record.timeMilliseconds)
             )
+        case .article(let item): return ReadModelFold.changes(for: item)
+        case .payment(let event): return ReadModelFold.changes(for: event)
+        case .reservation, .stockAdjusted, nil: return []
         }
-        if record.type == CatalogItemPut.messageType {
-            return (try? PayloadCodec.decode(CatalogItemPut.self, from: record.body)).map(ReadModelFold.changes) ?? []
-        }
-        if record.type.hasPrefix("waybill.payment.") {
-            return (try? PayloadCodec.decode(PaymentEvent.self, from: record.body)).map(ReadModelFold.changes) ?? []
-        }
-        return []
     }
 
     private mutating func apply(_ change: ReadModelChange) {

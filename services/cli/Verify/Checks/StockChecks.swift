@@ -154,14 +154,18 @@ private struct StockFold {
 
     mutating func apply(_ record: LogRecord) {
         guard record.sequence > 0, let id = record.eventID, seen.insert(id).inserted else { return }
-        if record.type == StockAdjusted.messageType {
-            guard let event = try? PayloadCodec.decode(StockAdjusted.self, from: record.body) else { return }
+        switch record.event {
+        case .stockAdjusted(let event):
             count += 1
             changes["\(event.sku.text) adjusted", default: 0] &+= Int64(event.change)
-            return
+        case .reservation(let event):
+            count += 1
+            apply(event)
+        case .order, .payment, .article, nil: break
         }
-        guard let event = try? PayloadCodec.decode(ReservationEvent.self, from: record.body) else { return }
-        count += 1
+    }
+
+    private mutating func apply(_ event: ReservationEvent) {
         switch event.kind {
         case .committed:
             committed.insert(event.orderID)

@@ -48,7 +48,7 @@ public struct LogRecord: Sendable, Hashable {
     /// The event's id; `nil` when the record carries no readable envelope.
     public var eventID: String?
     /// The event's type.
-    public var type: String
+    public var type: String { didSet { event = LoggedEvent(type: type, body: body) } }
     /// The aggregate.
     public var subject: String
     /// The event's place among those of its aggregate; 0 when it carries none.
@@ -58,7 +58,9 @@ public struct LogRecord: Sendable, Hashable {
     /// The event's time in milliseconds since the Unix epoch.
     public var timeMilliseconds: Int64
     /// The payload.
-    public var body: [UInt8]
+    public var body: [UInt8] { didSet { event = LoggedEvent(type: type, body: body) } }
+    /// What the payload says; `nil` when it is not what its type says.
+    public private(set) var event: LoggedEvent?
 
     /// Makes a record.
     public init(
@@ -85,6 +87,7 @@ public struct LogRecord: Sendable, Hashable {
         self.causationID = causationID
         self.timeMilliseconds = timeMilliseconds
         self.body = body
+        event = LoggedEvent(type: type, body: body)
     }
 
     /// `orders/3@17`
