@@ -5,16 +5,16 @@
 #
 #   --quick            one cell of each family instead of all (under 90 s)
 #   --only CELL        a point (store.before-commit), a service (@payment) or one cell (store.before-commit@payment); may be repeated
-#   --lanes N          that many installations side by side (1…4, default 1): most of a cell is waiting; two lanes on two cores took
-#                      11 minutes for all cells, one takes 28
+#   --apart            each journey alone, in a cell of its own, instead of all six at once: nothing else is under way when the process dies
+#   --lanes N          that many installations side by side (1…4, default 1): most of a cell is waiting
 #   --json             one JSON line per cell on standard output instead of a table
 #   --results FILE     keeps the JSON lines; cells that held in it already are not run again
 #   --list             only prints the cells
 #
 # One installation is started. For each point and each service that has it the point is armed, six orders are placed at once
-# (completed, declined, out of stock, cancelled by the customer, gateway timeout, late charge), and the process dies at the
-# point once for every order that reaches it there, each time restarted by the supervisor. Then every order must reach its
-# expected end, the late charge must be refunded, and `waybill verify` must be clean.
+# (completed, declined, out of stock, cancelled by the customer, gateway timeout, late charge) or one of them (--apart), and the
+# process dies at the point once for every order that reaches it there, each time restarted by the supervisor. Then every order
+# must reach its expected end, the late charge must be refunded, and `waybill verify` must be clean.
 # A run over all cells writes docs/crash-matrix.md. Programs are taken from WAYBILL_BIN_DIR, else the release build, else the debug build.
 #
 # exit: 0 all cells held, 1 one did not, 2 wrong usage or nothing could be run
@@ -26,12 +26,13 @@ umask 077
 # shellcheck source=scripts/lib/crash-cell.sh
 . "$root/scripts/lib/crash-cell.sh"
 
-quick=no json=no list=no only=() results='' lanes=1
+quick=no json=no list=no only=() results='' lanes=1 apart=no
 while [ $# -gt 0 ]; do
     case $1 in
         --quick) quick=yes ;;
         --json) json=yes ;;
         --list) list=yes ;;
+        --apart) apart=yes ;;
         --only | --results | --lanes)
             [ $# -ge 2 ] || usage_error "$1 needs a value."
             case $1 in
@@ -72,27 +73,33 @@ cells=()
 for line in "${crash_points[@]}"; do
     IFS='|' read -r point services stimulus _ <<<"$line"
     for service in $services; do
-        if is_wanted "$point" "$service"; then cells+=("$point|$service|$stimulus"); fi
+        is_wanted "$point" "$service" || continue
+        if [ "$apart" = yes ]; then
+            for journey in "${journeys[@]}"; do cells+=("$point|$service|$stimulus|$journey"); done
+        else
+            cells+=("$point|$service|$stimulus|${journeys[*]}")
+        fi
     done
 done
 [ "${#cells[@]}" -gt 0 ] || usage_error "There is no such cell; see --list."
 if [ "$list" = yes ]; then
-    printf '%s\n' "${cells[@]}" | awk -F'|' '{ print $1 "@" $2 }'
+    printf '%s\n' "${cells[@]}" | awk -F'|' -v apart="$apart" '{ print $1 "@" $2 (apart == "yes" ? " " $4 : "") }'
     exit 0
 fi
 
-# Every cell that is not held yet, dealt out to lanes; each lane is this script with its share.
+# The cells, dealt out to lanes by point and service; each lane is this script with its share.
 run_lanes() {
-    local lane number=0 cell point service share code=0 pids=()
+    local lane number cell share code=0 pids=() places=()
+    mapfile -t places < <(printf '%s\n' "${cells[@]}" | awk -F'|' '!seen[$1 "@" $2]++ { print $1 "@" $2 }')
     [ -n "$results" ] || results=$(mktemp "${TMPDIR:-/tmp}/waybill-matrix.XXXXXX")
     touch "$results"
     for ((lane = 0; lane < lanes; lane++)); do
         share=() number=0
-        for cell in "${cells[@]}"; do
-            IFS='|' read -r point service _ <<<"$cell"
-            [ $((number++ % lanes)) -ne "$lane" ] || share+=(--only "$point@$service")
+        for cell in "${places[@]}"; do
+            [ $((number++ % lanes)) -ne "$lane" ] || share+=(--only "$cell")
         done
         [ "${#share[@]}" -gt 0 ] || continue
+        [ "$apart" = no ] || share+=(--apart)
         cp -- "$results" "$results.$lane"
         "$0" "${share[@]}" --results "$results.$lane" >"$results.$lane.log" 2>&1 &
         pids+=($!)
@@ -170,11 +177,13 @@ prepare_cells
 
 failed=0 unreached=0 number=0
 for cell in "${cells[@]}"; do
-    IFS='|' read -r point service stimulus <<<"$cell"
+    IFS='|' read -r point service stimulus chosen <<<"$cell"
     number=$((number + 1))
-    if [ "$(jq -r --arg point "$point" --arg service "$service" 'select(.point == $point and .service == $service) | .verdict' \
-        "$results" | tail -n 1)" = held ]; then continue; fi
-    run_cell "$point" "$service" "$stimulus"
+    verdict=$(jq -r --arg point "$point" --arg service "$service" --arg chosen "$chosen" 'select(.point == $point and .service == $service
+        and (.journeys | keys_unsorted | join(" ")) == $chosen) | .verdict' "$results" | tail -n 1)
+    # Alone, a journey need not come by everywhere.
+    case $verdict:$apart in held:* | unreached:yes) continue ;; esac
+    run_cell "$point" "$service" "$stimulus" "$chosen"
     printf '%s\n' "$cell_json" >>"$results"
     if [ "$json" = yes ]; then printf '%s\n' "$cell_json"; else cell_line; fi
     case $cell_verdict in
@@ -183,6 +192,7 @@ for cell in "${cells[@]}"; do
     esac
 done
 
+[ "$apart" = no ] || unreached=0
 [ "$json" = yes ] || printf '\n%s cells in %s s: %s deaths, %s failed, %s not reached.\n' "${#cells[@]}" "$((SECONDS - began))" \
     "$(jq -s 'map(.deaths) | add' "$results")" "$failed" "$unreached"
 [ "${#only[@]}" -gt 0 ] || publish_table

@@ -157,6 +157,11 @@ struct World {
                 MessagingEvidence.Offset(service: $0, consumer: $0, partition: partition, next: next)
             }
         }
+        for (partition, next) in ends where partition.hasPrefix("catalog/") {
+            evidence.messaging?.offsets?.append(
+                .init(service: "order", consumer: "order.catalog", partition: partition, next: next)
+            )
+        }
         for record in log {
             guard let id = record.eventID else { continue }
             let hash = PayloadHash.of(type: record.type, subject: record.subject, body: record.body)

@@ -78,8 +78,8 @@ keep_running() {
     fi
 }
 
-# place JOURNEY CARD SKU: sets ids[JOURNEY].
-place() {
+# order JOURNEY CARD SKU: sets ids[JOURNEY].
+order() {
     local key="matrix-$$-$number-$1" answer until=$((SECONDS + 30))
     while :; do
         answer=$(curl -s -m 5 -X POST "$WAYBILL_ORDER_URL/v1/orders" -H 'content-type: application/json' -H "idempotency-key: $key" \
@@ -91,6 +91,20 @@ place() {
     done
     ids[$1]=${BASH_REMATCH[1]}
     printf '{"key":"%s","outcome":"ok","order":"%s"}\n' "$key" "${ids[$1]}" >>"$work/history.jsonl"
+}
+
+# Places what the cell has chosen.
+place() {
+    local journey
+    for journey in out-of-stock cancelled completed declined timeout late; do
+        [[ " ${chosen[*]} " == *" $journey "* ]] || continue
+        case $journey in
+            out-of-stock) order "$journey" tok_visa SOLD-OUT ;;
+            cancelled) order "$journey" tok_slow MUG-STONEWARE && cancel ;;
+            completed) order "$journey" tok_visa MUG-STONEWARE ;;
+            *) order "$journey" "tok_$journey" MUG-STONEWARE ;;
+        esac || return 1
+    done
 }
 
 # Asks for the cancellation until it is granted or refused for good; sets refused.
@@ -125,14 +139,14 @@ is_expected() {
     esac
 }
 
-# Reads where the orders are into ends; true when all six have ended.
+# Reads where the orders are into ends; true when all have ended.
 have_ended() {
     local page id end journey open=0
     page=$(curl -sf -m 2 "$WAYBILL_ORDER_URL/v1/orders?limit=12" \
         | jq -r '.orders[] | "\(.id) \(.status)\(if .reason then " " + .reason else "" end)"') || return 1
     local -A found=()
     while read -r id end; do found[$id]=$end; done <<<"$page"
-    for journey in "${journeys[@]}"; do
+    for journey in "${chosen[@]}"; do
         ends[$journey]=${found[${ids[$journey]}]:-unknown}
         case ${ends[$journey]} in
             completed | rejected* | cancelled*) ;;
@@ -268,9 +282,11 @@ arm_for_placing() {
     esac
 }
 
-# run_cell POINT SERVICE STIMULUS: sets cell_json, cell_verdict, deaths and worst (milliseconds from a death to ready).
+# run_cell POINT SERVICE STIMULUS JOURNEYS: sets cell_json, cell_verdict, deaths and worst (milliseconds from a death to ready).
 run_cell() {
     point=$1 service=$2 stimulus=$3
+    local chosen
+    read -ra chosen <<<"$4"
     local folder=$work/failpoints/$service began wrong='' until journey pid violated
     local -A ids=() ends=() seen=()
     deaths=0 worst=0
@@ -283,9 +299,7 @@ run_cell() {
         no-gateway) supervise stop gateway-1 ;;
     esac
     arm_for_placing
-    place out-of-stock tok_visa SOLD-OUT && place cancelled tok_slow MUG-STONEWARE && cancel && place completed tok_visa MUG-STONEWARE \
-        && place declined tok_declined MUG-STONEWARE && place timeout tok_timeout MUG-STONEWARE && place late tok_late MUG-STONEWARE \
-        || wrong+='an order could not be placed or cancelled; '
+    place || wrong+='an order could not be placed or cancelled; '
     printf '1 %s\n' "$most_deaths" >"$folder/$point"
     if [ -z "$wrong" ]; then
         stimulate || wrong+="the stimulus '$stimulus' could not be given; "
@@ -302,6 +316,7 @@ run_cell() {
         [ "$SECONDS" -lt "$until" ] || wrong+="not everything ended within $cell_limit s; "
         sleep 0.1
     done
+    [ "$stimulus" != no-gateway ] || supervise start gateway-1
     # A point that is reached once a second, or by an operator, has had its time.
     rm -f "$folder/$point"
     sleep 0.1
@@ -309,7 +324,7 @@ run_cell() {
     keep_running
     [ "$stimulus" != deadline ] || end_deadline
     wrong+=$(look_closer)
-    for journey in "${journeys[@]}"; do
+    for journey in "${chosen[@]}"; do
         is_expected "$journey" || wrong+="$journey ended as '${ends[$journey]:-nothing}'; "
     done
     for pid in "${dead_pids[@]}"; do
@@ -324,10 +339,12 @@ run_cell() {
 describe_cell() {
     local took=$1 wrong=$2 journey kind rows=()
     if [ -n "$wrong" ]; then cell_verdict=failed; elif [ "$deaths" -eq 0 ]; then cell_verdict=unreached; else cell_verdict=held; fi
-    for journey in "${journeys[@]}"; do
+    for journey in "${chosen[@]}"; do
         kind=none
         [ "$deaths" -eq 0 ] || kind=shared
         case " ${subjects[*]} " in *" ${ids[$journey]:--none-} "*) kind=own ;; esac
+        # A death for nothing that has a name, and the only order under way.
+        [ "${#chosen[@]}" -gt 1 ] || case " ${subjects[*]} " in *' - '*) kind=own ;; esac
         rows+=("$journey" "${ids[$journey]:-}" "${ends[$journey]:-}" "$kind")
     done
     cell_json=$(jq -nc --arg point "$point" --arg service "$service" --arg verdict "$cell_verdict" --arg wrong "${wrong%; }" \
@@ -338,43 +355,58 @@ describe_cell() {
             | {(.[0]): {order: .[1], end: .[2], death: .[3]}}] | add}' --args "${rows[@]}")
 }
 
-cell_heading() { printf '%s%-48s %6s  %-8s  %8s  %s%s\n' "$bold" CELL DEATHS JOURNEYS RECOVERY VERDICT "$plain"; }
+cell_heading() { printf '%s%-48s %6s  %-14s  %8s  %s%s\n' "$bold" CELL DEATHS JOURNEYS RECOVERY VERDICT "$plain"; }
 
 # The journeys in one letter each: † died for it, · died while it was under way, - not.
 cell_line() {
     local marks colour=$green
-    marks=$(jq -r '[.journeys[] | {own: "†", shared: "·", none: "-"}[.death]] | join("")' <<<"$cell_json")
+    marks=$(jq -r '([.journeys[] | {own: "†", shared: "·", none: "-"}[.death]] | join(""))
+        + (.journeys | if length == 1 then " " + keys[0] else "" end) | . + " " * (14 - length)' <<<"$cell_json")
     [ "$cell_verdict" = held ] || colour=$red
-    printf '%-48s %6s  %s    %5s ms  %s%s%s' "$point@$service" "$deaths" "$marks" "$worst" "$colour" "$cell_verdict" "$plain"
+    printf '%-48s %6s  %s  %5s ms  %s%s%s' "$point@$service" "$deaths" "$marks" "$worst" "$colour" "$cell_verdict" "$plain"
     jq -r 'if .wrong then "  " + .wrong else "" end' <<<"$cell_json"
 }
 
-# write_table RESULTS: docs/crash-matrix.md.
+# write_table RESULTS: docs/crash-matrix.md. Lines of one point and service are one row, whatever journeys each has.
 write_table() {
     cat <<'HEAD'
 # The crash matrix
 
-Every named point of the code at which a crash matters, killed there in the real process, amid six orders that go six different ways. Made
+Every named point of the code at which a crash matters, killed there in the real process, for six orders that go six different ways. Made
 by `scripts/crash-matrix.sh`; do not edit. How points are named, armed and found: [crash-points.md](crash-points.md).
 
-† the process died at the point while it worked on this order; · it died there for other work of the cell (a batch, a commit or an answer
-that names no order) while this order was under way; – it did not die. *Deaths* counts processes; one death may concern several orders at once. *Ready
-again* is the longest time from a death to a process that answers its readiness probe. *Held*: every order reached its expected end, the late
-charge was refunded once, and `waybill verify` found no violation.
+† the process died at the point while it worked on this order, or for nothing that names an order (a commit, a batch) while this order was the
+only one; · it died there for something else that was under way beside this order; – nothing of this order's journey comes by there.
+*Deaths* counts processes; one death may concern several orders at once. *Ready again* is the longest time from a death to a process that answers
+its readiness probe. *Held*: every order reached its expected end, the late charge was refunded once, and `waybill verify` found no violation.
 
 HEAD
-    jq -rs 'group_by([.point, .service]) | map(last) | "\(length) cells, \(map(.deaths) | add) deaths: \(map(select(.verdict == "held")) | length) held, \(map(select(.verdict == "failed")) | length) failed, \(map(select(.verdict == "unreached")) | length) not reached. An order was struck by a death of its own \([.[] | .journeys[] | select(.death == "own")] | length) times. Ready again: median \(map(select(.deaths > 0) | .recoveryMilliseconds) | sort | .[length / 2 | floor]) ms, at most \(map(.recoveryMilliseconds) | max) ms.\n"' "$1"
+    jq -rs '
+        (group_by([.point, .service, (.journeys | keys)]) | map(last)) as $runs
+        | [$runs[] | .journeys[] | .death] as $marks
+        | "\($runs | group_by([.point, .service]) | length) points of services, \($runs | length) runs, \($runs | map(.deaths) | add) deaths: "
+        + "\($runs | map(select(.verdict == "held")) | length) runs held, \($runs | map(select(.verdict == "failed")) | length) failed, "
+        + "\($runs | map(select(.verdict == "unreached")) | length) did not come by. Of \($marks | length) pairs of point and journey "
+        + "\($marks | map(select(. == "own")) | length) had a death of their own, \($marks | map(select(. == "shared")) | length) one beside them. "
+        + "Ready again: median \($runs | map(select(.deaths > 0) | .recoveryMilliseconds) | sort | .[length / 2 | floor]) ms, "
+        + "at most \($runs | map(.recoveryMilliseconds) | max) ms.\n"' "$1"
     printf '| point | what is done and what is not | service | deaths | completed | declined | out of stock | cancelled | gateway timeout | late charge | ready again | verdict |\n'
     printf '|---|---|---|--:|:-:|:-:|:-:|:-:|:-:|:-:|--:|---|\n'
     local line point services meaning service
     for line in "${crash_points[@]}"; do
         IFS='|' read -r point services _ meaning <<<"$line"
         for service in $services; do
-            jq -rs --arg point "$point" --arg service "$service" --arg meaning "$meaning" '
-                [.[] | select(.point == $point and .service == $service)] | last // empty
-                | "| `\($point)` | \($meaning) | \($service) | \(.deaths) | "
-                + ([.journeys[] | {own: "†", shared: "·", none: "–"}[.death]] | join(" | "))
-                + " | \(if .deaths > 0 then "\(.recoveryMilliseconds) ms" else "" end) | \({held: "held", failed: "**FAILED** \(.wrong // "")", unreached: "not reached"}[.verdict]) |"' "$1"
+            jq -rs --arg point "$point" --arg service "$service" --arg meaning "$meaning" --arg journeys "${journeys[*]}" '
+                [.[] | select(.point == $point and .service == $service)] | group_by(.journeys | keys) | map(last)
+                | if length == 0 then empty else
+                    (map(.journeys) | add) as $journeys
+                    | (map(.verdict) | if any(. == "failed") then "failed" elif any(. == "held") then "held" else "unreached" end) as $verdict
+                    | (map(.deaths) | add) as $deaths
+                    | "| `\($point)` | \($meaning) | \($service) | \($deaths) | "
+                    + ([$journeys[$ARGS.named.journeys | split(" ")[]].death | {own: "†", shared: "·", none: "–"}[. // "none"]] | join(" | "))
+                    + " | \(if $deaths > 0 then "\(map(.recoveryMilliseconds) | max) ms" else "" end) | "
+                    + "\({held: "held", failed: "**FAILED** \(map(.wrong // empty) | join("; "))", unreached: "not reached"}[$verdict]) |"
+                end' "$1"
             meaning='″'
         done
     done

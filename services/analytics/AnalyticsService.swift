@@ -21,8 +21,8 @@ public struct AnalyticsService: HostedService {
         }
         let routes = AnalyticsRoutes(store: context.store, rebuild: rebuild, newID: { ids.next(at: clock.now()) })
         var parts = ServiceParts()
-        parts.subscriptions = [EventSubscription(topics: ReadModelHandler.topics, handler: ReadModelHandler())]
-        parts.topics = ReadModelHandler.topics.map { KafkaNewTopic($0, partitions: Channels.partitionsPerTopic) }
+        parts.subscriptions = [EventSubscription(topics: EventReader.readModels.topics, handler: ReadModelHandler())]
+        parts.topics = EventReader.readModels.topics.map { KafkaNewTopic($0, partitions: Channels.partitionsPerTopic) }
         parts.publicRoutes = { routes.addPublic(to: $0) }
         parts.operatorRoutes = { routes.addOperator(to: $0) }
         return parts

@@ -133,11 +133,11 @@ public struct NotificationService: HostedService {
         var parts = ServiceParts()
         parts.subscriptions = [
             EventSubscription(
-                topics: EventCatalog.topics,
+                topics: EventReader.forwarder.topics,
                 handler: EventForwarder(fanout: WebhookFanout { dispatcher.wake() }, ordersURL: ordersURL)
             )
         ]
-        parts.topics = EventCatalog.topics.map { KafkaNewTopic($0, partitions: Channels.partitionsPerTopic) }
+        parts.topics = EventReader.forwarder.topics.map { KafkaNewTopic($0, partitions: Channels.partitionsPerTopic) }
         parts.background = [
             ClosureService("webhook metrics") { try await metrics.sample(queries, dispatcher, clock) },
             ClosureService("webhook retention") { try await retention.run() },

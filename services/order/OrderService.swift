@@ -44,7 +44,7 @@ public struct OrderService: HostedService {
         try await order.prepare()
         var parts = ServiceParts()
         parts.inbox = order.inbox
-        parts.subscriptions = [EventSubscription(topics: [Channels.catalogTopic], handler: order.catalog)]
+        parts.subscriptions = [EventSubscription(topics: EventReader.catalogReplica.topics, handler: order.catalog)]
         parts.publishes = [.amqp, .kafka]
         parts.topics = [Channels.ordersTopic, Channels.catalogTopic].map {
             KafkaNewTopic($0, partitions: Channels.partitionsPerTopic)

@@ -5,10 +5,7 @@ public import Messaging
 
 /// Folds events into the read models, in the transaction that also moves the offset.
 public struct ReadModelHandler: MessageHandler {
-    public let consumer = "analytics"
-
-    /// The topics that the read models are made of.
-    public static let topics = [Channels.ordersTopic, Channels.paymentsTopic, Channels.catalogTopic]
+    public let consumer = EventReader.readModels.consumer
 
     /// Makes the handler.
     public init() {}

@@ -2,9 +2,6 @@ import Commerce
 
 /// Which events subscribers can have, and how they may write what they want.
 public enum EventCatalog {
-    /// Topics that are passed on.
-    public static let topics = [Channels.ordersTopic, Channels.paymentsTopic, Channels.inventoryTopic]
-
     /// All event types, in the order in which lists show them.
     public static let types: [String] =
         OrderStatus.allCases.map(OrderEvent.messageType(for:))

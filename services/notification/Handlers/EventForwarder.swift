@@ -1,3 +1,4 @@
+import Commerce
 public import DurableStore
 public import Messaging
 import NotificationCore
@@ -7,7 +8,7 @@ public import Webhooks
 /// Turns each event into deliveries, in the unit that also moves the offset: an event is never passed over, and never fanned
 /// out twice.
 public struct EventForwarder: MessageHandler {
-    public let consumer = "notification"
+    public let consumer = EventReader.forwarder.consumer
     private let fanout: WebhookFanout
     private let ordersURL: String?
 

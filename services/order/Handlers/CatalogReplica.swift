@@ -5,7 +5,7 @@ public import Messaging
 /// Copies the catalogue, article by article, from inventory's events.
 public struct CatalogReplica: MessageHandler {
     /// The name under which offsets and handled messages are remembered.
-    public let consumer = "order.catalog"
+    public let consumer = EventReader.catalogReplica.consumer
 
     /// Makes the handler.
     public init() {}

@@ -177,7 +177,7 @@ extension World {
             try await parts.prepare()
             instance.orders = parts
             addInbox(parts.inbox, instance, node)
-            try await addReader(parts.catalog, topics: [Channels.catalogTopic], instance, node)
+            try await addReader(parts.catalog, topics: EventReader.catalogReplica.topics, instance, node)
             addDeadlines(instance, parts.deadlines.passed)
         case .inventory:
             let handler = ReservationHandler()
@@ -216,14 +216,9 @@ extension World {
             try await dispatcher.recover()
             instance.webhooks = dispatcher
             let handler = EventForwarder(fanout: WebhookFanout {})
-            try await addReader(
-                handler,
-                topics: [Channels.ordersTopic, Channels.paymentsTopic, Channels.inventoryTopic],
-                instance,
-                node
-            )
+            try await addReader(handler, topics: EventReader.forwarder.topics, instance, node)
         case .analytics:
-            try await addReader(ReadModelHandler(), topics: ReadModelHandler.topics, instance, node)
+            try await addReader(ReadModelHandler(), topics: EventReader.readModels.topics, instance, node)
         }
     }
 

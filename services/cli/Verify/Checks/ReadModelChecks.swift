@@ -63,6 +63,15 @@ let readModelChecks = [
                 violations.append("\(name) is at \(offset.next) and has not read up to \(end)")
             }
         }
+        if evidence.isQuiescent {
+            // Where a consumer never was it has no row.
+            for reader in EventReader.all where evidence.holds(reader.service) {
+                for (partition, end) in ends where end > 0 && reader.reads(partition) {
+                    let name = "\(reader.service): \(reader.consumer) on \(partition)"
+                    if present[name] == nil { violations.append("\(name) has not read anything of \(end)") }
+                }
+            }
+        }
         for offset in evidence.earlier?.offsets ?? [] {
             let name = "\(offset.service): \(offset.consumer) on \(offset.partition)"
             if let now = present[name], now < offset.next {

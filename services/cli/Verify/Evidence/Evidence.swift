@@ -1,3 +1,5 @@
+import Commerce
+
 /// Everything that the checks look at, read from copies of the databases, the gateway's ledger, the event log and the
 /// history of a load run. Plain values: a check is a pure function of them. A part that could not be had is `nil`, and
 /// the checks that need it say so.
@@ -44,6 +46,16 @@ public struct Evidence: Sendable {
 }
 
 extension Evidence {
+    /// Whether the database of a service that reads events is among the evidence.
+    func holds(_ service: String) -> Bool {
+        switch service {
+        case EventReader.catalogReplica.service: orders != nil
+        case EventReader.forwarder.service: webhooks != nil
+        case EventReader.readModels.service: readModels != nil
+        default: false
+        }
+    }
+
     /// The records of which the databases must know, because the log held them before any database was read: at rest all of
     /// them; in the middle of the traffic those before ``logMarks``, and without marks none.
     func isKnownToDatabases(_ record: LogRecord) -> Bool {

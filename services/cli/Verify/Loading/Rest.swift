@@ -1,3 +1,4 @@
+import Commerce
 import Foundation
 import GRDB
 
@@ -84,10 +85,19 @@ enum RestQueries {
         default: break
         }
         guard let ends else { return }
-        let rows = try Row.fetchCursor(db, sql: "SELECT topic, partition, next_offset FROM consumer_offsets")
-        while let row = try rows.next() {
-            let end = ends["\(row[0] as String)/\(row[1] as Int64)"] ?? 0
-            rest.unread = (rest.unread ?? 0) + max(0, end - (row[2] as Int64))
+        for reader in EventReader.all where reader.service == service {
+            let next = try Dictionary(
+                Row.fetchAll(
+                    db,
+                    sql: "SELECT topic || '/' || partition, next_offset FROM consumer_offsets WHERE consumer = ?",
+                    arguments: [reader.consumer]
+                ).map { ($0[0] as String, $0[1] as Int64) },
+                uniquingKeysWith: max
+            )
+            // Where a consumer never was it has no row.
+            for (partition, end) in ends where reader.reads(partition) {
+                rest.unread = (rest.unread ?? 0) + max(0, end - (next[partition] ?? 0))
+            }
         }
     }
 
