@@ -235,11 +235,13 @@ component_tests() {
 }
 
 # Swift's Mutex hands over in the kernel, which the sanitizer does not see; scripts/lib/tsan.supp names that one pattern. Debian's
-# librdkafka starts C11 threads, which tests trace through symbols that the test program exports.
+# librdkafka starts C11 threads, which tests trace through symbols that the test program exports. Everything takes ten times as long: of the
+# tests of a target only a few run beside each other, so that each has the time that its limits give it.
 sanitized_tests() {
     local options=(--sanitize=thread --scratch-path "$root/.build/tsan" -Xlinker --export-dynamic)
     swift build --build-tests "${options[@]}" >"$logs/build-tsan.log" 2>&1 || build_failed "$logs/build-tsan.log"
-    TSAN_OPTIONS="suppressions=$root/scripts/lib/tsan.supp halt_on_error=0" run_targets tsan "${options[@]}"
+    SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 TSAN_OPTIONS="suppressions=$root/scripts/lib/tsan.supp halt_on_error=0" \
+        run_targets tsan "${options[@]}"
 }
 
 # The source package of librdkafka carries its test suite; fetched and built on the first run, in .build.

@@ -17,6 +17,12 @@ struct StartupTextTests {
         #expect(try JSONDecoder().decode([String: Int].self, from: Data(#"{"a":1}"#.utf8)) == ["a": 1])
     }
 
+    @Test("the text of a library at the far end of a long list is found")
+    func allMappings() throws {
+        let symbol = try #require(dlsym(nil, "sqlite3_libversion"))
+        #expect(StartupText.mappings().contains { ($0.start..<$0.end).contains(UInt(bitPattern: symbol)) })
+    }
+
     /// Resident pages that are mapped from files.
     private func residentFilePages() throws -> Int {
         let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)

@@ -246,8 +246,7 @@ extension Damages {
             $0.earlier = Milestones($0)
         },
         Damage("R4", "a consumer that never came to a partition", names: "has not read anything of") {
-            let place = $0.messaging?.offsets?.first { $0.consumer == "notification" && $0.next > 0 }?.partition
-            $0.messaging?.offsets?.removeAll { $0.consumer == "notification" && $0.partition == place }
+            $0.messaging?.offsets?.removeAll { $0.consumer == "notification" && $0.partition.hasPrefix("orders/") }
         },
         Damage("R4", "a consumer that went back", names: "went back") {
             $0.changeOffset("notification", "inventory") { $0 - 1 }

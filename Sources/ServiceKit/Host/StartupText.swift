@@ -21,8 +21,11 @@ public enum StartupText {
 
     /// Mappings of files that are executable and cannot be written.
     static func mappings() -> [(start: UInt, end: UInt)] {
-        guard let text = try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8) else { return [] }
-        return text.split(separator: "\n").compactMap { line in
+        // Reading a file as a whole goes by its size, which is 0 here, and ends after the first page.
+        guard let maps = FileHandle(forReadingAtPath: "/proc/self/maps"), let content = try? maps.readToEnd() else {
+            return []
+        }
+        return String(decoding: content, as: UTF8.self).split(separator: "\n").compactMap { line in
             // 7f3c1a000000-7f3c1a200000 r-xp 00000000 08:01 131 /usr/lib/libc.so.6
             let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
             guard fields.count == 6, fields[1] == "r-xp", fields[5].drop(while: { $0 == " " }).hasPrefix("/") else {
