@@ -337,11 +337,7 @@ struct RunDirectory {
             try await group.waitForAll()
         }
         let ends = try await LogLoader.ends(kafka, logger: logger)
-        evidence.messaging?.offsets = ends.filter { $0.value > 0 }.flatMap { partition, next in
-            ["analytics", "notification"].map {
-                MessagingEvidence.Offset(service: $0, consumer: $0, partition: partition, next: next)
-            }
-        }
+        evidence.messaging?.offsets = World.offsets(upTo: ends.filter { $0.value > 0 })
     }
 
     private static func record(_ record: LogRecord) -> KafkaRecord {

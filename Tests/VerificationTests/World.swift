@@ -152,16 +152,7 @@ struct World {
         evidence.poison = ["poison-1", "poison-2"]
         evidence.interruptions = 1
         // All that was published was also read: by analytics and by notification, which wants what orders tell.
-        evidence.messaging?.offsets = ends.flatMap { partition, next in
-            ["analytics", "notification"].map {
-                MessagingEvidence.Offset(service: $0, consumer: $0, partition: partition, next: next)
-            }
-        }
-        for (partition, next) in ends where partition.hasPrefix("catalog/") {
-            evidence.messaging?.offsets?.append(
-                .init(service: "order", consumer: "order.catalog", partition: partition, next: next)
-            )
-        }
+        evidence.messaging?.offsets = Self.offsets(upTo: ends)
         for record in log {
             guard let id = record.eventID else { continue }
             let hash = PayloadHash.of(type: record.type, subject: record.subject, body: record.body)
@@ -192,6 +183,15 @@ struct World {
         )
         evidence.earlier = Milestones(evidence)
         return evidence
+    }
+
+    /// Every reader has read its partitions to their ends.
+    static func offsets(upTo ends: [String: Int64]) -> [MessagingEvidence.Offset] {
+        EventReader.all.flatMap { reader in
+            ends.filter { reader.reads($0.key) }.map { partition, next in
+                .init(service: reader.service, consumer: reader.consumer, partition: partition, next: next)
+            }
+        }
     }
 
     /// One letter that is held, and one that was sent back and arrived.
