@@ -11,10 +11,10 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// LLVM's linker comes with the toolchain and links a program in a third of the time that the default takes.
+/// LLVM's linker comes with the toolchain and is the faster one (docs/adr/0010-programs-carry-the-runtime.md).
 let fastLink: [LinkerSetting] = [.unsafeFlags(["-use-ld=lld"])]
 
-/// Released programs have the standard library inside: calls into a shared one cost them a sixteenth of their time.
+/// Released programs have the standard library inside: each call into a shared one goes through a table.
 let program: [LinkerSetting] =
     fastLink + [
         .unsafeFlags(

@@ -151,7 +151,7 @@ struct World {
         evidence.deadLetters = Self.letters
         evidence.poison = ["poison-1", "poison-2"]
         evidence.interruptions = 1
-        // All that was published was also read: by analytics and by notification, which wants what orders tell.
+        // All that was published was also read. Notification wants what orders tell.
         evidence.messaging?.offsets = Self.offsets(upTo: ends)
         for record in log {
             guard let id = record.eventID else { continue }

@@ -19,7 +19,7 @@ import Webhooks
 ///                          └──frozen(until)──► killed by the supervisor; the standby starts at once
 /// ```
 ///
-/// `@unchecked`: the simulation has one task.
+/// `@unchecked`: owned by its world, and called from the one task that drives it.
 final class Node: @unchecked Sendable {
     let name: ServiceName
     let disk: SimulatedDisk
@@ -57,7 +57,7 @@ final class Node: @unchecked Sendable {
 
 /// One process: everything that dies with it.
 ///
-/// `@unchecked`, as its readers: the simulation has one task.
+/// `@unchecked`, as its readers: owned by its node, and called from the one task that drives the world.
 final class Instance: @unchecked Sendable {
     /// What follows topics.
     final class Reader: @unchecked Sendable {
@@ -93,7 +93,7 @@ final class Instance: @unchecked Sendable {
 
 /// A stream of random bits that several closures share.
 ///
-/// `@unchecked`: the simulation has one task.
+/// `@unchecked`: owned by its world, and called from the one task that drives it.
 final class SharedRandom: @unchecked Sendable {
     private var stream: SeededRandom
 

@@ -2,10 +2,15 @@ public import Commerce
 
 /// What a record of the event log says, decoded once for every check that reads it.
 public indirect enum LoggedEvent: Sendable, Hashable {
+    /// An order reached a status.
     case order(OrderEvent)
+    /// Something happened to a payment.
     case payment(PaymentEvent)
+    /// Something happened to the pieces that an order holds.
     case reservation(ReservationEvent)
+    /// A person changed the stock of an article.
     case stockAdjusted(StockAdjusted)
+    /// An article was put into the catalogue or changed there.
     case article(CatalogItemPut)
 
     /// Reads a payload as what its type says it is.
