@@ -5,8 +5,8 @@
 #
 # usage: scripts/bench-verify.sh [--orders N] [--run-dir DIR] [--keep]
 #   --orders N     orders to make; 100,000 unless given
-#   --run-dir DIR  where to make them; a new temporary folder unless given
-#   --keep         leave the folder (it is told), to be verified again with --run-dir
+#   --run-dir DIR  where to make them, or where an earlier run has left them; stays. A temporary folder unless given
+#   --keep         leave the temporary folder (it is told), to be verified again with --run-dir
 # exit code: 0 no violation and within the goal, 1 not, 2 could not be carried out
 set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd -P)
@@ -22,17 +22,24 @@ while [ "$#" -gt 0 ]; do
             ;;
     esac
 done
-[ -n "$folder" ] || folder=$(mktemp -d "${TMPDIR:-/tmp}/waybill-verify-bench.XXXXXX")
+# Only what was made here is removed.
+temporary=''
+if [ -z "$folder" ]; then
+    temporary=$(mktemp -d "${TMPDIR:-/tmp}/waybill-verify-bench.XXXXXX")
+    folder=$temporary
+fi
 run=$folder/run
+finish() {
+    "$root/scripts/down.sh" --run-dir "$run" >/dev/null 2>&1 || true
+    if [ "$keep" = yes ] || [ -z "$temporary" ]; then printf 'left in %s\n' "$folder"; else rm -rf -- "$temporary"; fi
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 unset AMQP_URL KAFKA_BOOTSTRAP_SERVERS RABBITMQ_MANAGEMENT_URL
 
 swift build --package-path "$root" -c release --product waybill >/dev/null || exit 2
 WAYBILL_BIN_DIR=${WAYBILL_BIN_DIR:-$root/.build/release} "$root/scripts/up.sh" --data-only --run-dir "$run" >/dev/null || exit 2
-finish() {
-    "$root/scripts/down.sh" --run-dir "$run" >/dev/null || true
-    if [ "$keep" = yes ]; then printf 'left in %s\n' "$folder"; else rm -rf "$folder"; fi
-}
-trap finish EXIT
 # shellcheck disable=SC1091
 . "$run/env"
 

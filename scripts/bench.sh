@@ -52,6 +52,8 @@ finish() {
 }
 trap finish EXIT
 export WAYBILL_RUN_DIR=$run_dir
+# Load and figures are of brokers of its own, whatever the caller's shell is set up for.
+unset AMQP_URL KAFKA_BOOTSTRAP_SERVERS RABBITMQ_MANAGEMENT_URL
 
 "$root/scripts/up.sh" --run-dir "$run_dir" "${up_options[@]}" >/dev/null
 for sku in $("$root/scripts/waybill" catalog list --json | jq -r .sku); do

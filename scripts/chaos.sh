@@ -25,6 +25,12 @@ for part in packages ports build; do
     . "$root/scripts/lib/$part.sh"
 done
 
+# 1 is the word of the verifier.
+die() {
+    complain "$*"
+    exit 2
+}
+
 arguments=() build=yes folder='' check='' json=no
 while [ $# -gt 0 ]; do
     case $1 in
@@ -61,6 +67,10 @@ check_again() {
     port=$(comm -23 <(seq 29092 29400 | sort) <(ports_listening | sort) | head -n 1)
     "$bin/event-log" serve --data-dir "$kept/data/event-log" --listen "127.0.0.1:$port" >>"$kept/check.log" 2>&1 &
     pid=$!
+    # shellcheck disable=SC2064 # this process, whatever the name means later
+    trap "kill -TERM $pid 2>/dev/null || true" EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
     for _ in $(seq 1 100); do
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
         sleep 0.1
@@ -70,7 +80,7 @@ check_again() {
     WAYBILL_RUN_DIR=$kept KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:$port \
         "$bin/waybill" verify --data-dir "$kept/data" --history "$kept/history.jsonl" --receipts "$kept/webhooks.jsonl" \
         --poison "$kept/poison.txt" --settle 1 "${output[@]}" || code=$?
-    kill -TERM "$pid"
+    kill -TERM "$pid" || true
     wait "$pid" || true
     return "$code"
 }

@@ -38,7 +38,10 @@ gcc -O2 scripts/support/log-writer.c -o "$work/log-writer" -lrdkafka
 
 server_pid="" writer_pid="" port=0
 cleanup() {
-    if [ -n "$writer_pid" ]; then kill "$writer_pid" 2> /dev/null || true; fi
+    if [ -n "$writer_pid" ]; then
+        kill "$writer_pid" 2> /dev/null || true
+        kill -CONT "$writer_pid" 2> /dev/null || true
+    fi
     if [ -n "$server_pid" ]; then kill "$server_pid" 2> /dev/null || true; fi
 }
 trap cleanup EXIT

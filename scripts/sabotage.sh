@@ -39,7 +39,11 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-[ "$build" = no ] || swift build --product waybill >/dev/null
+not_carried_out() {
+    complain "$*"
+    exit 2
+}
+[ "$build" = no ] || swift build --product waybill >/dev/null || not_carried_out 'The build failed; swift build --product waybill says why.'
 [ -x "$waybill" ] || usage_error "There is no $waybill."
 
 table=$(mktemp)
@@ -55,12 +59,14 @@ while read -r word guard mistake; do
         printf '%-34s %s, seed %s\n' "$guard" "$id" "$seed"
         printf '| `%s` | %s | %s | %s |\n' "$guard" "$mistake" "$id" "$seed" >>"$table"
         noticed=$((noticed + 1))
+    elif [ "$code" -eq 2 ]; then
+        not_carried_out "$guard: $waybill simulate could not be run like this; a release build has no guards to switch off."
     elif [ "$code" -eq 0 ]; then
         complain "$guard: nobody noticed in $seeds seeds."
         printf '| `%s` | %s | **nobody** | |\n' "$guard" "$mistake" >>"$table"
         missed=$((missed + 1))
     else
-        # A process that ends by itself has noticed as well: a trap, or a rule of the schema at the start.
+        # A process that a trap ends has noticed as well.
         printf '%-34s the process ended with %s\n' "$guard" "$code"
         printf '| `%s` | %s | the process ended by itself | |\n' "$guard" "$mistake" >>"$table"
         noticed=$((noticed + 1))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test.sh: every check of the project, with real brokers on free ports of their own.
 #
-# usage: scripts/test.sh [stage…] [--filter REGEX] [--verbose]
+# usage: scripts/test.sh [stage…] [--filter REGEX]
 #
 #   all          everything but tsan (the default)
 #   format       swift format lint, and shellcheck of the scripts
@@ -9,11 +9,10 @@
 #   unit         tests without a broker
 #   component    unit tests and those that need RabbitMQ and the event log
 #   conformance  librdkafka's own test suite on the event log, the quick part of it (scripts/conformance-kafka.sh)
-#   e2e          the whole system: tests of Tests/EndToEndTests and scripts/e2e, on a release build
+#   e2e          the whole system: the scripts in scripts/e2e, on a release build
 #   tsan         unit and component tests under the thread sanitizer
 #
 #   --filter REGEX   only the tests whose name matches
-#   --verbose        the whole output instead of a line of progress
 #
 # The whole output of each stage is kept in .build/test-logs.
 # exit: 0 everything passed, 1 something failed, 2 wrong usage
@@ -28,7 +27,7 @@ cd "$root"
 # The tests speak to brokers of their own, whatever the caller's shell is set up for.
 unset AMQP_URL KAFKA_BOOTSTRAP_SERVERS RABBITMQ_MANAGEMENT_URL WAYBILL_RUN_DIR WAYBILL_BIN_DIR WAYBILL_TOKEN
 
-stages=() filter='' verbose=no
+stages=() filter=''
 while [ $# -gt 0 ]; do
     case $1 in
         all) stages+=(format imports component conformance e2e) ;;
@@ -38,7 +37,6 @@ while [ $# -gt 0 ]; do
             filter=$2
             shift
             ;;
-        --verbose) verbose=yes ;;
         -h | --help)
             print_help "$0"
             exit 0
@@ -133,37 +131,13 @@ start_brokers() {
     printf 'RabbitMQ and the event log run for the tests.\n'
 }
 
-# run_tests LOG ARGUMENT…: swift test; shows progress, then the failures, and notes the figures.
-run_tests() {
-    local log=$logs/$1.log code figures
-    shift
-    set +e
-    swift test "$@" 2>&1 | tee "$log" | if [ "$verbose" = yes ]; then cat; else show_tests; fi
-    code=${PIPESTATUS[0]}
-    set -e
-    figures=$(count_tests "$log")
-    printf '%s' "${figures:-no tests ran}" >"$logs/figures"
-    if [ "$code" -ne 0 ]; then
-        show_failures "$log"
-        return 1
-    fi
-    case $figures in
-        '' | 0\ *)
-            complain "No test ran; the whole output is in $log."
-            return 1
-            ;;
-    esac
-}
-
 # "Test run with 123 tests in 14 suites passed after 3.2 seconds." becomes "123 tests in 3.2 s".
 count_tests() {
     sed -nE 's/.*Test run with ([0-9]+ tests?).* after ([0-9.]+) seconds.*/\1 in \2 s/p' "$1" | tail -n 1
 }
 
 show_failures() {
-    if [ "$verbose" = no ]; then
-        grep -E '(^|[^A-Za-z])(✘|error:|Fatal error|WARNING: ThreadSanitizer|\*\*\*)' "$1" | head -n 60 >&2 || tail -n 40 "$1" >&2
-    fi
+    grep -E '(^|[^A-Za-z])(✘|error:|Fatal error|WARNING: ThreadSanitizer|\*\*\*)' "$1" | head -n 60 >&2 || tail -n 40 "$1" >&2
     grep -hoE '✘ Test .* recorded an issue.*' "$1" | head -n 20 | cut -c 1-300 | sed "s|^|    $(basename "$1" .log): |" >>"$logs/failures" \
         || printf '    %s: no test failed, the process did\n' "$(basename "$1" .log)" >>"$logs/failures"
     complain "The whole output is in $1."
@@ -176,7 +150,6 @@ run_targets() {
     shift
     for folder in Tests/*Tests; do
         target=$(basename "$folder")
-        [ "$target" != EndToEndTests ] || continue
         [ -z "$filter" ] || grep -rqE "$filter" "$folder" || [[ $target =~ $filter ]] || continue
         log=$logs/$stage-$target.log
         targets=$((targets + 1))
@@ -201,29 +174,6 @@ run_targets() {
     printf '%s tests in %s targets' "$total" "$targets" >"$logs/figures"
     [ "$total" -gt 0 ] || complain 'No test ran.'
     [ "$total" -gt 0 ] && [ "$code" -eq 0 ]
-}
-
-# Turns the output of swift test into a counter.
-show_tests() {
-    local line passed=0 failures=0 shown_at=$SECONDS text=''
-    while IFS= read -r line; do
-        case $line in
-            *"Test run"*) continue ;;
-            *✔*Test*passed*) passed=$((passed + 1)) ;;
-            *✘*Test*failed*) failures=$((failures + 1)) ;;
-            \[*/*\]*) text=$line ;;
-            *) continue ;;
-        esac
-        [ "$passed" -eq 0 ] || text="$passed passed, $failures failed"
-        if is_terminal; then
-            printf '\r\e[2K    %s%s%s' "$dim" "${text:0:100}" "$plain"
-        elif [ $((SECONDS - shown_at)) -ge 10 ]; then
-            shown_at=$SECONDS
-            printf '    %s\n' "$text"
-        fi
-    done
-    if is_terminal; then printf '\r\e[2K'; fi
-    [ "$passed" -eq 0 ] || printf '    %s passed, %s failed\n' "$passed" "$failures"
 }
 
 unit_tests() {
@@ -277,11 +227,9 @@ end_to_end_scripts() {
         rm -rf -- "$folder"
     done
     printf '%s scripts' "$count" >"$logs/figures"
+    # With several stages a filter may be meant for another one.
+    [ "$count" -gt 0 ] || [ "${#stages[@]}" -gt 1 ] || { complain 'No script ran.' && return 1; }
     return "$code"
-}
-
-end_to_end_tests() {
-    WAYBILL_E2E=1 WAYBILL_BIN_DIR=$root/.build/release run_tests e2e --filter "${filter:-EndToEndTests}" --no-parallel
 }
 
 began=$SECONDS
@@ -336,8 +284,7 @@ for stage in "${stages[@]}"; do
                 skip_stage e2e 'does not build'
                 continue
             fi
-            if [ -d scripts/e2e ]; then run_stage 'end to end (scripts)' end_to_end_scripts; fi
-            if [ -d Tests/EndToEndTests ]; then run_stage 'end to end (tests)' end_to_end_tests; fi
+            run_stage 'end to end' end_to_end_scripts
             ;;
     esac
 done

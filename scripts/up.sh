@@ -84,6 +84,7 @@ prepare_run_dir "$run_dir"
 exec 9>>"$run_dir/up.lock"
 flock -n 9 || die "Another up.sh is at work in $run_dir; wait until it has ended."
 printf '%s\n' "$layout_version" >"$run_dir/layout"
+make_folders "$run_dir"
 
 # What runs is not taken away by running up.sh again with fewer options.
 running=no
@@ -131,7 +132,9 @@ if [ "${#table[@]}" -eq 0 ]; then
 fi
 if [ "$running" = yes ]; then
     step "Running already; looking for changes"
-    printf '    %s\n' "$("$bin_dir/waybill-supervisor" reload --run-dir "$run_dir")"
+    changes=$("$bin_dir/waybill-supervisor" reload --run-dir "$run_dir") \
+        || die "The supervisor did not take the changes; scripts/down.sh and scripts/up.sh start it anew."
+    printf '    %s\n' "$changes"
 else
     step "Starting"
     # RabbitMQ sizes its tables by this limit: enough for many connections, not the million that some systems allow.

@@ -213,10 +213,10 @@ struct FaultTests {
             mock.goDown()
             _ = try await first(in: producer.brokerStates()) { $0 == .down }
             let publishing = Task { await producer.publish((1..<6).map { record(topic, $0) }) }
+            try await eventually("three are handed over") { producer.metrics.inFlightMessages == 3 }
+            // Only now: of two tasks either may come first, and the first takes the window.
             let behind = Task { await producer.publish(record(topic, 9)) }
-            try await eventually("three are handed over") {
-                producer.metrics.inFlightMessages == 3 && producer.metrics.waitingCalls == 2
-            }
+            try await eventually("both calls wait") { producer.metrics.waitingCalls == 2 }
             publishing.cancel()
             #expect(
                 await publishing.value

@@ -8,14 +8,8 @@ set -euo pipefail
 up --set notification:WAYBILL_WEBHOOK_SCHEDULE_MS=200,500,1000,2000,5000 --set notification:WAYBILL_WEBHOOK_BREAKER_MS=200
 # shellcheck disable=SC1091
 . "$WAYBILL_RUN_DIR/env"
-folder=$(mktemp -d "${TMPDIR:-/tmp}/waybill-webhooks.XXXXXX")
-cleanup() {
-    exec 3>&- || true
-    wait 2>/dev/null || true
-    rm -rf -- "$folder"
-}
-trap cleanup EXIT
-
+folder=$WAYBILL_RUN_DIR/subscriber
+mkdir "$folder"
 mkfifo "$folder/in"
 python3 "$root/scripts/support/webhook-receiver.py" --log "$folder/seen.jsonl" --fail-first <"$folder/in" >"$folder/out" &
 exec 3>"$folder/in"

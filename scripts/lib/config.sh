@@ -14,15 +14,19 @@ prepare_run_dir() {
             found=$(head -c 20 "$run_dir/layout")
             [ "$found" = "$layout_version" ] \
                 || die "$run_dir was made by another version of Waybill (layout $found, this one has $layout_version); use another --run-dir, or remove it with scripts/down.sh --wipe."
-        elif [ -n "$(find "$run_dir" -mindepth 1 ! -name up.lock -print -quit)" ]; then
+        elif [ -n "$(find "$run_dir" -mindepth 1 ! -name up.lock ! -name layout -print -quit)" ]; then
             die "$run_dir is not empty and was not made by Waybill; choose another --run-dir."
         fi
     else
         mkdir -p "$run_dir" 2>/dev/null || die "The run directory $run_dir cannot be made."
     fi
     chmod 700 "$run_dir"
-    mkdir -p "$run_dir"/{pids,logs,data,secrets,config}
-    chmod 700 "$run_dir"/{pids,logs,data,secrets,config}
+}
+
+# What is in it; made when the lock is held and the layout is written, so that whoever comes in between knows whose it is.
+make_folders() {
+    mkdir -p "$1"/{pids,logs,data,secrets,config}
+    chmod 700 "$1"/{pids,logs,data,secrets,config}
 }
 
 # A --set option must be [SERVICE:]KEY=VALUE.
@@ -40,6 +44,9 @@ remember_choices() {
         printf 'data_only=%s\n' "$data_only"
         for name in "${!instances[@]}"; do printf 'instances=%s=%s\n' "$name" "${instances[$name]}"; done
         [ "${#settings[@]}" -eq 0 ] || printf 'set=%s\n' "${settings[@]}"
+        # The readers' offsets belong to the event log that they have read.
+        [ -z "$external_amqp" ] || printf 'amqp=%s\nmanagement=%s\n' "$external_amqp" "$external_management"
+        [ -z "$external_kafka" ] || printf 'kafka=%s\n' "$external_kafka"
     } | replace_file "$1/choices"
 }
 
@@ -57,6 +64,9 @@ recall_choices() {
                 esac
                 ;;
             set=*) old_settings+=("${line#set=}") ;;
+            amqp=*) [ -n "${AMQP_URL:-}" ] || AMQP_URL=${line#amqp=} ;;
+            management=*) [ -n "${RABBITMQ_MANAGEMENT_URL:-}" ] || RABBITMQ_MANAGEMENT_URL=${line#management=} ;;
+            kafka=*) [ -n "${KAFKA_BOOTSTRAP_SERVERS:-}" ] || KAFKA_BOOTSTRAP_SERVERS=${line#kafka=} ;;
         esac
     done <"$1/choices"
     [ "${#settings[@]}" -gt 0 ] || settings=("${old_settings[@]}")

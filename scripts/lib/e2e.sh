@@ -7,6 +7,22 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 : "${WAYBILL_RUN_DIR:?}" "${WAYBILL_BIN_DIR:?}"
 unset AMQP_URL KAFKA_BOOTSTRAP_SERVERS RABBITMQ_MANAGEMENT_URL
 
+# Whatever ends the script, nothing of it stays behind: neither what it runs in the background nor the installation.
+leave() {
+    local code=$? job
+    trap '' INT TERM
+    for job in $(jobs -p); do
+        # What a tracer started lives on without it.
+        pkill -KILL -P "$job" 2>/dev/null || true
+        kill -KILL "$job" 2>/dev/null || true
+    done
+    [ ! -f "$WAYBILL_RUN_DIR/layout" ] || down >/dev/null 2>&1 || true
+    exit "$code"
+}
+trap leave EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
 waybill() { "$root/scripts/waybill" "$@"; }
 
 up() { "$root/scripts/up.sh" --run-dir "$WAYBILL_RUN_DIR" "$@"; }

@@ -142,8 +142,8 @@ extension World {
         let random: @Sendable () -> UInt64 = { bits.next() }
         let number = node.starts
         let store = node.disk.open(
-            onStep: { [unowned self] step in try self.storeReached(step, node: node, start: number) },
-            onHandover: { transports in
+            onStep: { [unowned self, unowned node] step in try self.storeReached(step, node: node, start: number) },
+            onHandover: { [unowned node] transports in
                 guard node.starts == number else { return }
                 for transport in transports { node.mayHaveRows[transport] = true }
             },

@@ -20,7 +20,7 @@ struct MessageRecords {
 /// The relay's way to the brokers.
 struct PublisherPort: MessagePublisher {
     unowned let world: World
-    let node: Node
+    unowned let node: Node
     let transport: Transport
 
     func publish(_ messages: [OutgoingMessage]) async -> [PublishOutcome] {
