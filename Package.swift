@@ -292,7 +292,7 @@ let testTargets: [Target] = [
         "HTTPKit",
         [
             "HTTPKit", "StrictJSON", "Telemetry", hummingbird, hummingbirdTesting, asyncHTTPClient, httpTypes,
-            lifecycle, logging, nioCore, nioPosix, nioHTTP1,
+            lifecycle, logging, nioCore, nioPosix, nioHTTP1, nioSSL,
         ]
     ),
     tests(

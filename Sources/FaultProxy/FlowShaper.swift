@@ -25,7 +25,6 @@ struct FlowShaper {
     private var random: ProxyRandom
     private var lastDue = NIODeadline.uptimeNanoseconds(0)
     private var passed = 0
-    private var untilDamage = 0
 
     init(_ direction: LinkFault.Direction, framing: Framing, seed: UInt64) {
         self.direction = direction
@@ -36,7 +35,6 @@ struct FlowShaper {
     /// A fault begins or ends.
     mutating func faultChanged() {
         passed = 0
-        untilDamage = 0
     }
 
     /// Decides about a chunk.
@@ -65,15 +63,12 @@ struct FlowShaper {
             let last = chunk.readSlice(length: room).map { [piece($0, due: now)] } ?? []
             return Outcome(pieces: last, isHoled: true, endsInReset: true)
         case .damage(let oneIn):
-            for offset in vulnerable {
-                if untilDamage == 0 {
-                    untilDamage = 1 + Int(random.next() % UInt64(max(1, 2 * oneIn - 1)))
-                    let index = chunk.readerIndex + offset
-                    if let byte = chunk.getInteger(at: index, as: UInt8.self) {
-                        chunk.setInteger(byte ^ 0x55, at: index)
-                    }
+            // Drawn for each frame, the first one too: a connection whose greeting were always damaged would never come about.
+            for offset in vulnerable where random.next() % UInt64(max(1, oneIn)) == 0 {
+                let index = chunk.readerIndex + offset
+                if let byte = chunk.getInteger(at: index, as: UInt8.self) {
+                    chunk.setInteger(byte ^ 0x55, at: index)
                 }
-                untilDamage -= 1
             }
             return Outcome(pieces: [piece(chunk, due: now)])
         }

@@ -31,6 +31,7 @@ public enum LinkFault: Sendable, Hashable {
     case slice(largest: Int)
     /// Each connection is reset after so many bytes in one direction, counted from when the fault began.
     case limit(bytes: Int)
-    /// One frame in `oneIn` is damaged where its receiver must notice; see ``Framing``.
+    /// One frame in `oneIn` (at least 1) is damaged on average, drawn for each by itself, where its receiver must notice; see
+    /// ``Framing``.
     case damage(oneIn: Int)
 }

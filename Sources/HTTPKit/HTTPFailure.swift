@@ -24,7 +24,7 @@ public struct HTTPFailure: Error, Sendable, Hashable, CustomStringConvertible {
         case connectTimeout = "connect_timeout"
         /// There is no way to the host.
         case unreachable
-        /// The TLS handshake failed: certificate, name or protocol.
+        /// The TLS handshake failed: certificate, name or protocol. TLS that breaks later is `connectionReset`.
         case tlsError = "tls_error"
         /// The connection broke while it was in use.
         case connectionReset = "connection_reset"
@@ -74,7 +74,9 @@ public struct HTTPFailure: Error, Sendable, Hashable, CustomStringConvertible {
         case let error as NIOConnectionError: self = Self.sort(error)
         case let error as IOError: self = Self.sort(errno: error.errnoCode)
         case let error as HTTPParserError: self.init(.protocolError, "\(error)")
-        case is NIOSSLError, is NIOSSLExtraError, is BoringSSLError: self.init(.tlsError, String(describing: error))
+        case let error as NIOSSLError: self = Self.sort(error)
+        case let error as NIOSSLExtraError: self = Self.sort(error)
+        case is BoringSSLError: self.init(.connectionReset, String(describing: error))
         case is NIOTooManyBytesError: self.init(.responseTooLarge)
         case let error as ChannelError: self = Self.sort(error)
         case is CancellationError: self.init(.cancelled)
@@ -101,6 +103,24 @@ public struct HTTPFailure: Error, Sendable, Hashable, CustomStringConvertible {
                 return HTTPFailure(.invalidRequest, note)
             }
             return HTTPFailure(.protocolError, note)
+        }
+    }
+
+    /// Only what ends a handshake has surely come before the request. A damaged record or an end without `close_notify` may come after
+    /// it, and then says nothing about whether the request had an effect.
+    private static func sort(_ error: NIOSSLError) -> HTTPFailure {
+        switch error {
+        case .handshakeFailed, .noCertificateToValidate, .unableToValidateCertificate:
+            HTTPFailure(.tlsError, String(describing: error))
+        default: HTTPFailure(.connectionReset, String(describing: error))
+        }
+    }
+
+    private static func sort(_ error: NIOSSLExtraError) -> HTTPFailure {
+        switch error {
+        case .failedToValidateHostname, .serverHostnameImpossibleToMatch, .cannotUseIPAddressInSNI, .invalidSNIHostname:
+            HTTPFailure(.tlsError, String(describing: error))
+        default: HTTPFailure(.connectionReset, String(describing: error))
         }
     }
 

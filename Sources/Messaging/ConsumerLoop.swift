@@ -32,6 +32,7 @@ public struct ConsumerLoop<Source: Subscription, Processor: MessageProcessor>: S
     ///
     /// - Throws: the ``Failure`` of class `fatal` that a handler met.
     public func run() async throws {
+        let isEnding: @Sendable () -> Bool = { [subscription] in subscription.isEnding }
         while !Task.isCancelled {
             let batch: [(receipt: Source.Receipt, message: ReceivedMessage)]
             do {
@@ -43,7 +44,7 @@ public struct ConsumerLoop<Source: Subscription, Processor: MessageProcessor>: S
             if Sabotage.isOn("acknowledge-before-commit") {
                 await subscription.settle(batch.map { ($0.receipt, .acknowledge) })
             }
-            let verdicts = await processor.process(batch.map { $0.message })
+            let verdicts = await processor.process(batch.map { $0.message }, until: isEnding)
             var settlements: [(receipt: Source.Receipt, settlement: Settlement)] = []
             settlements.reserveCapacity(batch.count)
             var fatal: Failure?

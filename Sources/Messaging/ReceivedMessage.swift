@@ -27,16 +27,23 @@ public struct ReceivedMessage: Sendable {
     public let redelivered: Bool
 
     /// Makes a received message and reads its envelope.
+    ///
+    /// - Parameter fault: what makes the message unreadable whatever its headers say.
     public init(
         source: MessageSource,
         headers: [(name: String, value: String)],
         body: [UInt8],
-        redelivered: Bool = false
+        redelivered: Bool = false,
+        fault: EnvelopeFault? = nil
     ) {
         self.source = source
         self.headers = headers
         self.body = body
         self.redelivered = redelivered
+        if let fault {
+            envelope = .failure(fault)
+            return
+        }
         do throws(EnvelopeFault) {
             envelope = .success(try EnvelopeHeaders.decode(headers, body: body))
         } catch {

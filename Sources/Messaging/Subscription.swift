@@ -15,6 +15,14 @@ public protocol Subscription: Sendable {
 
     /// Settles deliveries. Receipts of a connection that is gone are skipped: their messages come again.
     func settle(_ settlements: [(receipt: Receipt, settlement: Settlement)]) async
+
+    /// Whether it was asked to end: what is not settled soon comes again anyhow. Cheap; asked in the task that reads.
+    var isEnding: Bool { get }
+}
+
+extension Subscription {
+    /// For subscriptions whose end is the cancellation of the task that reads them.
+    public var isEnding: Bool { false }
 }
 
 /// What the broker is told about a delivery.

@@ -48,7 +48,8 @@ extension RabbitMQTopology {
     /// The smallest delivery limit that ``inbox(_:retryLevels:maximumLength:deliveryLimit:)`` accepts.
     ///
     /// The limit is a backstop against a message that kills every consumer. It counts deliveries of prefetched messages
-    /// too, so a low limit dead-letters innocent messages when a consumer is killed a few times.
+    /// too, so a low limit dead-letters innocent messages when a consumer is killed a few times. It also counts what a
+    /// consumer gives back: one that cannot handle anything for a while had better keep what it has.
     public static let smallestDeliveryLimit = 20
 
     /// The standard inbox: `NAME` → quorum queue `NAME`, retry queues `NAME.retry.LEVEL` that expire back into the inbox,

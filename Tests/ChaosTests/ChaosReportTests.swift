@@ -20,6 +20,7 @@ struct ChaosReportTests {
     private var calm: ChaosReport.Orders {
         var orders = ChaosReport.Orders()
         orders.convergence = 4000
+        orders.accepted = 1
         return orders
     }
 
@@ -63,6 +64,47 @@ struct ChaosReportTests {
         #expect(report([forged], [final], calm).violations == ["fault 1: taken"])
         #expect(report([], [final], ChaosReport.Orders()).violations.count == 1)
         #expect(report([], [check(at: 60)], calm).violations.count == 1)
+    }
+
+    /// The regression: `waybill load` had not come about, no order was placed, and the run was clean.
+    @Test("A run without its load or without an order is not carried out, unless something is violated")
+    func notCarriedOut() {
+        let final = check(at: 60, isFinal: true)
+        var unloaded = calm
+        unloaded.loadFailure = LoadDriver.sentence(forCode: 2)
+        var empty = calm
+        empty.accepted = 0
+        for orders in [unloaded, empty] {
+            let report = ChaosReport(plan: plan, records: [], checks: [final], orders: orders)
+            #expect(report.violations.isEmpty && report.failures.count == 1)
+            #expect(!report.isClean && report.exitCode == 2)
+            #expect(report.markdown.contains("could not be carried out") && !report.markdown.contains("No violation"))
+            #expect(ChaosReport(plan: plan, records: [], checks: [], orders: orders).exitCode == 1)
+        }
+        #expect(ChaosReport(plan: plan, records: [], checks: [final], orders: calm).exitCode == 0)
+    }
+
+    @Test("The load may leave orders open; anything worse is a failure, also that it could not be started")
+    func loadCodes() {
+        #expect(LoadDriver.sentence(forCode: 0) == nil && LoadDriver.sentence(forCode: 1) == nil)
+        #expect(LoadDriver.sentence(forCode: 2) == "waybill load ended with code 2; see history/main.log")
+        #expect(LoadDriver.sentence(forCode: 137) != nil)
+    }
+
+    @Test("A fault whose heal found no effect is not counted, and one that is known at its end is told as it was")
+    func outcomes() {
+        func healed(_ outcome: FaultOutcome) -> FaultRecord {
+            var record = self.record(.staleMessages, at: 10, recovery: nil)
+            record.note = "order.inbox"
+            record.heal(outcome, at: 30)
+            return record
+        }
+        let records = [healed(.asNoted), healed(.done("7 messages")), healed(.nothing("0 messages"))]
+        #expect(records.map(\.isInjected) == [true, true, false])
+        #expect(records.map(\.note) == ["order.inbox", "7 messages", "0 messages"])
+        #expect(records.allSatisfy { $0.healedAt == 30 })
+        let report = ChaosReport(plan: plan, records: records, checks: [], orders: calm)
+        #expect(report.rows.map(\.times) == [2] && report.rows.map(\.skipped) == [1])
     }
 
     @Test("What the last look could not examine is said with its reason, and is no violation")

@@ -153,19 +153,97 @@ import Testing
         #expect(try await store.count("SELECT count(*) FROM outbox") == 2)
     }
 
-    @Test func aFullDiskGivesBackAndUsesNoAttempt() async throws {
-        let store = try makeStore()
-        let processor = processor(store, late: { _ in DatabaseError(resultCode: .SQLITE_FULL, message: "simulated") })
+    /// Twenty returns make a quorum queue give up on a message, so each must last.
+    @Test func aDiskThatStaysFullGivesBackAfterMinutesAndUsesNoAttempt() async throws {
+        let pauses = Recorder<Duration>()
+        let seen = Recorder<ProcessingObservation>()
+        let store = try makeStore(pausing: { pauses.add($0) })
+        let processor = processor(
+            store,
+            seen: seen,
+            late: { _ in DatabaseError(resultCode: .SQLITE_FULL, message: "simulated") }
+        )
         guard case .giveBack(let failure) = await processor.process([command("m1")])[0] else {
             return #expect(Bool(false))
         }
         #expect(failure.code == "store-full")
+        #expect(seen.all.map(\.outcome) == [.givenBack])
+        // 100 ms … 3.2 s, then 54 times 5 s.
+        #expect(pauses.all.reduce(Duration.zero, +) == .milliseconds(276_300))
+        #expect(pauses.all.allSatisfy { $0 <= .milliseconds(250) })
         #expect(try await store.count("SELECT count(*) FROM outbox") == 0)
         await store.close()
         guard case .giveBack(let closed) = await processor.process([command("m1")])[0] else {
             return #expect(Bool(false))
         }
         #expect(closed.failureClass == .interrupted)
+    }
+
+    @Test func whileTheDiskIsFullMessagesWaitAndAreHandledOnce() async throws {
+        let disk = FullDisk(commits: 50)
+        let seen = Recorder<ProcessingObservation>()
+        let store = try makeStore(pausing: { _ in }, onStep: { try disk.reach($0) })
+        let processor = processor(store, seen: seen)
+        let verdicts = await processor.process([command("m1"), command("m2"), command("m3")])
+        #expect(verdicts == [.acknowledge, .acknowledge, .acknowledge])
+        #expect(disk.refused == 50)
+        #expect(try await store.strings("SELECT message_id FROM effect ORDER BY rowid") == ["m1", "m2", "m3"])
+        #expect(try await store.count("SELECT count(*) FROM inbox") == 3)
+        #expect(try await store.count("SELECT count(*) FROM outbox") == 3)
+        // Whoever watches sees at once that they wait, and later that they did not wait in vain.
+        let waited: [ProcessingObservation.Outcome] = [.givenBack, .givenBack, .givenBack]
+        #expect(seen.all.map(\.outcome) == waited + [.handled, .handled, .handled])
+        #expect(seen.all.prefix(3).allSatisfy { $0.failure?.code == "store-full" })
+    }
+
+    @Test func onlyMessagesThatFoundNoRoomAreTriedAgain() async throws {
+        let tries = Recorder<String>()
+        let store = try makeStore(pausing: { _ in })
+        let processor = processor(store) { envelope in
+            tries.add(envelope.id)
+            guard envelope.id == "m2", tries.all.count(where: { $0 == "m2" }) < 4 else { return nil }
+            return DatabaseError(resultCode: .SQLITE_FULL, message: "simulated")
+        }
+        let verdicts = await processor.process([command("m1"), command("m2"), command("m3")])
+        #expect(verdicts == [.acknowledge, .acknowledge, .acknowledge])
+        #expect(tries.all == ["m1", "m2", "m3", "m2", "m2", "m2"])
+        #expect(try await store.strings("SELECT message_id FROM effect ORDER BY rowid") == ["m1", "m3", "m2"])
+    }
+
+    @Test func closingTheStoreEndsTheWaitingForIt() async throws {
+        let (isWaiting, waiting) = AsyncStream<Void>.makeStream()
+        let (isClosed, closed) = AsyncStream<Void>.makeStream()
+        let disk = FullDisk()
+        let store = try makeStore(
+            pausing: { _ in
+                waiting.yield()
+                for await _ in isClosed {}
+            },
+            onStep: { try disk.reach($0) }
+        )
+        let processor = processor(store)
+        let verdicts = Task { await processor.process([command("m1")]) }
+        for await _ in isWaiting { break }
+        await store.close()
+        closed.finish()
+        guard case .giveBack(let failure) = await verdicts.value[0] else { return #expect(Bool(false)) }
+        #expect(failure.code == "store-closed")
+        #expect(disk.refused == 1)
+    }
+
+    @Test func aConsumerThatEndsDoesNotWaitForTheStore() async throws {
+        let pauses = Recorder<Duration>()
+        let disk = FullDisk()
+        let store = try makeStore(pausing: { pauses.add($0) }, onStep: { try disk.reach($0) })
+        let processor = processor(store)
+        let verdicts = await processor.process([command("m1")], until: { true })
+        guard case .giveBack(let failure) = verdicts[0] else { return #expect(Bool(false)) }
+        #expect(failure.code == "store-full")
+        #expect(disk.refused == 1)
+        #expect(pauses.all.isEmpty)
+        // And one that begins to end while it waits stops waiting.
+        _ = await processor.process([command("m1")], until: { pauses.count >= 3 })
+        #expect(pauses.count == 3)
     }
 
     @Test func aDiskErrorStops() async throws {

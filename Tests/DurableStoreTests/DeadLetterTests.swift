@@ -58,6 +58,40 @@ import Testing
         #expect(letters[1].headers.map(\.name) == ["odd"])
     }
 
+    @Test func whileTheDiskIsFullTheDrainKeepsItsLetters() async throws {
+        let disk = FullDisk(commits: 50)
+        let store = try makeStore(pausing: { _ in }, onStep: { try disk.reach($0) })
+        let recorded = Recorder<String?>()
+        let drain = DeadLetterDrain(store: store, inbox: "test.inbox") { recorded.add($0.messageID) }
+        #expect(await drain.process([command("m1"), command("m2")]) == [.acknowledge, .acknowledge])
+        #expect(disk.refused == 50)
+        #expect(recorded.all == ["m1", "m2"])
+        #expect(try await store.deadLetters().count == 2)
+    }
+
+    /// It was handled as an empty message and acknowledged: its headers say nothing of it.
+    @Test func aBodyThatWasTooLongToTakeIsADeadLetterThatNobodyCanSendBack() async throws {
+        let store = try makeStore()
+        let large = ReceivedMessage(
+            source: .queue("test.inbox"),
+            headers: EnvelopeHeaders.encode(envelope("m1")),
+            body: [],
+            fault: .oversizedBody
+        )
+        let healthy = CommandProcessor(store: store, inbox: "test.inbox", handler: EffectHandler())
+        #expect(await healthy.process([large]) == [.acknowledge])
+        #expect(try await store.count("SELECT count(*) FROM effect") == 0)
+        #expect(try await store.count("SELECT count(*) FROM inbox") == 0)
+        let drain = DeadLetterDrain(store: store, inbox: "test.inbox")
+        let sent = try await lastDeadLetter(store)
+        #expect(await drain.process([sent]) == [.acknowledge])
+        let letter = try #require(try await store.deadLetters().first)
+        #expect(letter.code == "envelope-body-too-long")
+        #expect(letter.messageID == "m1")
+        #expect(try await store.requeueDeadLetter(letter.id) == false)
+        #expect(try await store.deadLetter(letter.id)?.state == .held)
+    }
+
     @Test func hugeHeadersAreCutNotLost() async throws {
         let store = try makeStore()
         let big = (0..<200).map { (name: "h\($0)", value: String(repeating: "v", count: 2000)) }

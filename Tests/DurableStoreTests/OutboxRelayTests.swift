@@ -2,12 +2,41 @@ import DurableStore
 import GRDB
 import KitTestSupport
 import Messaging
+import Synchronization
 import Testing
+
+/// Keeps the first call from its broker until it is let go.
+private final class HeldPublisher: MessagePublisher {
+    private let broker: InMemoryPublisher
+    private let gate: AsyncStream<Void>
+    private let opener: AsyncStream<Void>.Continuation
+    private let calls = Mutex(0)
+
+    init(_ broker: InMemoryPublisher) {
+        self.broker = broker
+        (gate, opener) = AsyncStream.makeStream(of: Void.self)
+    }
+
+    var hasCall: Bool { calls.withLock { $0 > 0 } }
+
+    func letGo() { opener.finish() }
+
+    func publish(_ messages: [OutgoingMessage]) async -> [PublishOutcome] {
+        let isFirst = calls.withLock { count -> Bool in
+            count += 1
+            return count == 1
+        }
+        if isFirst {
+            for await _ in gate {}
+        }
+        return await broker.publish(messages)
+    }
+}
 
 @Suite struct OutboxRelayTests {
     private func relaying<T>(
         _ store: DurableStore,
-        _ publisher: InMemoryPublisher,
+        _ publisher: any MessagePublisher,
         configuration: OutboxRelayConfiguration? = nil,
         transport: Transport = .amqp,
         _ body: () async throws -> T
@@ -170,6 +199,68 @@ import Testing
         #expect(try await store.unparkOutboxRow(row.seq))
         #expect(try await relay.flush() == 3)
         #expect(publisher.confirmed.map(\.envelope.id).suffix(3) == ["m0", "m2", "m4"])
+    }
+
+    /// The broker is away, a publish waits, and an operator puts its row aside; then the broker comes back.
+    @Test(arguments: [Duration.seconds(600), .zero])
+    func aRowThatIsConfirmedAfterItWasParkedLetsItsKeyGoOn(retention: Duration) async throws {
+        let store = try makeStore()
+        let broker = InMemoryPublisher()
+        let held = HeldPublisher(broker)
+        var configuration = OutboxRelayConfiguration.amqp
+        configuration.retention = retention
+        try await store.add([outgoing("m0", subject: "k")])
+        try await relaying(store, held, configuration: configuration) {
+            #expect(await eventually { held.hasCall })
+            #expect(try await store.parkOutboxRow(1, reason: "the broker is away"))
+            try await store.add([outgoing("m1", subject: "k")])
+            held.letGo()
+            #expect(await eventually { broker.confirmed.count == 2 })
+            #expect(try await eventually { try await isDrained(store) })
+        }
+        #expect(broker.confirmed.map(\.envelope.id) == ["m0", "m1"])
+        #expect(try await store.outboxStatistics().parked == 0)
+    }
+
+    @Test func aRowThatIsConfirmedAfterItWasParkedLeavesAKeyBlockedByAnother() async throws {
+        let store = try makeStore()
+        let broker = InMemoryPublisher()
+        let held = HeldPublisher(broker)
+        try await store.add([outgoing("m0", subject: "k"), outgoing("m1", subject: "k")])
+        try await relaying(store, held) {
+            #expect(await eventually { held.hasCall })
+            #expect(try await store.parkOutboxRow(1, reason: "the broker is away"))
+            #expect(try await store.parkOutboxRow(2, reason: "not wanted"))
+            try await store.add([outgoing("m2", subject: "k")])
+            held.letGo()
+            #expect(try await eventually { try await store.outboxRow(1)?.publishedAt != nil })
+            try await store.add([outgoing("n0", subject: "another")])
+            #expect(await eventually { broker.confirmed.count == 2 })
+            #expect(broker.confirmed.map(\.envelope.id) == ["m0", "n0"])
+            #expect(try await store.discardOutboxRow(2))
+            #expect(try await eventually { try await isDrained(store) })
+        }
+        #expect(broker.confirmed.map(\.envelope.id) == ["m0", "n0", "m2"])
+    }
+
+    @Test func aRowThatIsRefusedAfterItWasDiscardedLetsItsKeyGoOn() async throws {
+        let store = try makeStore()
+        let tooLarge = Failure(.poison, code: "too-large", "Too large.")
+        let broker = InMemoryPublisher { message, _ in
+            message.envelope.id == "m0" ? .failed(tooLarge) : .confirmed
+        }
+        let held = HeldPublisher(broker)
+        try await store.add([outgoing("m0", subject: "k")])
+        try await relaying(store, held) {
+            #expect(await eventually { held.hasCall })
+            #expect(try await store.parkOutboxRow(1, reason: "too large"))
+            #expect(try await store.discardOutboxRow(1))
+            try await store.add([outgoing("m1", subject: "k")])
+            held.letGo()
+            #expect(await eventually { broker.confirmed.count == 1 })
+            #expect(try await eventually { try await isDrained(store) })
+        }
+        #expect(broker.confirmed.map(\.envelope.id) == ["m1"])
     }
 
     @Test func anOperatorMayShortenAPause() async throws {

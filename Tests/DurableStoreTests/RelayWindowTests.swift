@@ -192,6 +192,30 @@ private let bad = Failure(.poison, code: "too-large", "Too large.")
         #expect(world.arrived.sorted() == Array(1...20))
     }
 
+    /// Nobody else's success tells it that the broker is back, so it has to look as often as the relay would.
+    @Test func aKeyThatIsAloneInAnOutageWaitsNoLongerThanTheTransport() {
+        var world = World(
+            OutboxRelayConfiguration(
+                longestKeyPause: .seconds(30),
+                longestTransportPause: .seconds(1),
+                maximumAttempts: 2
+            )
+        )
+        world.add("a")
+        for _ in 0..<30 {
+            world.admit()
+            world.start()
+            world.finishReloads()
+            world.start()
+            #expect(world.calls.count == 1)
+            while !world.calls.isEmpty { world.resolve(0) { _ in (.failed(busy), false) } }
+            let pause = world.window.pause(now: world.now)
+            #expect((1...1000).contains(pause ?? 0))
+            world.now += pause ?? 0
+        }
+        #expect(world.unmarked.filter { !$0.isEmpty }.isEmpty)
+    }
+
     @Test func keysThatFailedAloneDuringAnOutageAreReleasedByTheFirstSuccess() {
         var world = World(OutboxRelayConfiguration(firstPause: .seconds(20), longestKeyPause: .seconds(30)))
         for subject in ["a", "b"] {

@@ -77,6 +77,22 @@ func makeStore(
     )
 }
 
+/// A store in memory whose consumers wait as they are told.
+func makeStore(
+    pausing pause: @escaping @Sendable (Duration) async -> Void,
+    onStep: @escaping @Sendable (StoreStep) throws -> Void = { _ in }
+) throws -> DurableStore {
+    var configuration = DurableStoreConfiguration(path: nil, onStep: onStep)
+    configuration.pause = pause
+    return try DurableStore(
+        configuration,
+        migrations: testMigrations(),
+        clock: ManualClock(),
+        ids: CountingIDs(),
+        random: { 0 }
+    )
+}
+
 func envelope(
     _ id: String,
     subject: String = "s-1",
@@ -181,6 +197,27 @@ final class FailurePoint: Sendable {
     }
 
     var wasHit: Bool { state.withLock { $0.hit } }
+}
+
+/// A disk without room, for as many commits as it is told.
+final class FullDisk: Sendable {
+    private let state: Mutex<(left: Int, refused: Int)>
+
+    init(commits: Int = .max) { state = Mutex((commits, 0)) }
+
+    /// How many commits found no room.
+    var refused: Int { state.withLock { $0.refused } }
+
+    func reach(_ step: StoreStep) throws {
+        guard step == .beforeCommit else { return }
+        let isFull = state.withLock { state -> Bool in
+            guard state.left > 0 else { return false }
+            state.left -= 1
+            state.refused += 1
+            return true
+        }
+        if isFull { throw DatabaseError(resultCode: .SQLITE_FULL, message: "simulated") }
+    }
 }
 
 let ioError = DatabaseError(resultCode: .SQLITE_IOERR, message: "simulated")

@@ -128,6 +128,17 @@ struct PureTests {
         #expect(damaged.allSatisfy { $0.dropLast() == Self.amqpFrame.dropLast() })
     }
 
+    /// The regression: the first frame of each connection was damaged always, so that none survived its handshake.
+    @Test("The first frame of a connection is damaged as seldom as any other")
+    func firstFrame() {
+        let damaged = (1...200).count { seed in
+            var shaper = FlowShaper(.toServer, framing: .amqp, seed: UInt64(seed))
+            let outcome = shaper.shape(ByteBuffer(bytes: Self.amqpFrame), under: .damage(oneIn: 10), at: .now())
+            return outcome.pieces.map(\.bytes) != [ByteBuffer(bytes: Self.amqpFrame)]
+        }
+        #expect((5...45).contains(damaged))
+    }
+
     @Test("Slices are small, apart in time, in order and complete", arguments: 1...5)
     func slices(largest: Int) {
         let bytes = (0..<200).map { UInt8($0) }

@@ -1,9 +1,11 @@
 import Commerce
+import DurableStore
 import HTTPKit
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import KitTestSupport
+import Messaging
 import NIOCore
 import StrictJSON
 import Testing
@@ -61,6 +63,21 @@ import Testing
             #expect(catalog.json?["items"]?[1]?["sku"] == "TEE")
             #expect(catalog.json?["items"]?[1]?["price"]?["minorUnits"] == 1250)
             #expect(catalog.json?["items"]?[1]?["active"] == true)
+        }
+    }
+
+    @Test(arguments: [(FailureClass.retryable, 503), (.interrupted, 503), (.fatal, 500)])
+    func whatCannotBeStoredNowMayBeTriedAgain(_ failureClass: FailureClass, status: Int) async throws {
+        let world = try await InventoryWorld.stocked()
+        world.store.abandon(Failure(failureClass, code: "store-test", "The disk is full."))
+        try await withClient(world) { client in
+            let article = #"{"name":"Mug","price":{"minorUnits":1250,"currency":"EUR"}}"#
+            for (path, body) in [("/operator/catalog/MUG", article), ("/operator/stock/MUG", #"{"onHand":5}"#)] {
+                let answer = try await client.put(path, body)
+                let code: JSONValue? = status == 503 ? "store-test" : nil
+                #expect(answer.status.code == status)
+                #expect(answer.json?["code"] == code)
+            }
         }
     }
 

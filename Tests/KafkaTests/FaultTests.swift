@@ -117,6 +117,26 @@ struct FaultTests {
         #expect(numbers(try await collect(reader(broker, topic))) == [0, 3])
     }
 
+    @Test("A record that is refused at once stops the later ones of its key in its call, and nothing else")
+    func refusalKeepsTheOrderOfItsKey() async throws {
+        let (broker, _) = try broker()
+        let topic = try await broker.topic()
+        let other = KafkaRecord(topic: topic, key: "other".bytes, value: "3".bytes)
+        let tooLarge = KafkaRecord(topic: topic, key: "k".bytes, value: Array(repeating: 0, count: 1_000_001))
+        try await withKafkaProducer(configuration: broker.producer(), logger: .quiet) { producer in
+            let results = await producer.publish([
+                record(topic, 1), tooLarge, record(topic, 2), other, KafkaRecord(topic: topic, value: "4".bytes),
+                record(topic, 5),
+            ])
+            #expect(results.map(\.isPersisted) == [true, false, false, true, true, false], "\(results)")
+            #expect(results[1] == .tooLarge)
+            #expect(results[2] == .notPersisted(.cancelled) && results[5] == .notPersisted(.cancelled))
+            #expect(results[2].shouldPublishAgain)
+            #expect(await producer.publish([record(topic, 2), record(topic, 5)]).allSatisfy { $0.isPersisted })
+        }
+        #expect(numbers(try await collect(reader(broker, topic))) == [1, 3, 4, 2, 5])
+    }
+
     @Test(
         "librdkafka 2.0's fatal fault (answer lost, then out of order): new handle, the caller publishes again, nothing is lost"
     )

@@ -7,10 +7,12 @@ import Testing
 private final class Batches: Subscription {
     private let state: Mutex<(batches: [[String]], settled: [(String, Settlement)])>
     private let endsWhenEmpty: Bool
+    let isEnding: Bool
 
-    init(_ batches: [[String]], endsWhenEmpty: Bool = true) {
+    init(_ batches: [[String]], endsWhenEmpty: Bool = true, isEnding: Bool = false) {
         state = Mutex((batches, []))
         self.endsWhenEmpty = endsWhenEmpty
+        self.isEnding = isEnding
     }
 
     var settled: [String] { state.withLock { $0.settled.map { "\($0.0):\($0.1)" } } }
@@ -34,6 +36,17 @@ private final class Batches: Subscription {
 private struct Verdicts: MessageProcessor {
     let decide: @Sendable (String) -> Verdict
     func process(_ batch: [ReceivedMessage]) async -> [Verdict] { batch.map { decide($0.headers[0].value) } }
+}
+
+/// Waits for nothing when the end is near, and for ever otherwise: so it says what it was told.
+private struct Patient: MessageProcessor {
+    func process(_ batch: [ReceivedMessage]) async -> [Verdict] { await process(batch, until: { false }) }
+
+    func process(_ batch: [ReceivedMessage], until isEnding: @Sendable () -> Bool) async -> [Verdict] {
+        batch.map { _ in
+            isEnding() ? .giveBack(Failure(.interrupted, code: "ending", "It ends.")) : .acknowledge
+        }
+    }
 }
 
 @Suite struct ConsumerLoopTests {
@@ -66,6 +79,12 @@ private struct Verdicts: MessageProcessor {
         #expect(failure == Self.fatal)
         #expect(batches.settled == ["a:acknowledge", "b:acknowledge"])
         #expect(batches.remaining == 1)
+    }
+
+    @Test(arguments: [false, true]) func aProcessorLearnsThatItsSubscriptionEnds(isEnding: Bool) async throws {
+        let batches = Batches([["a"]], isEnding: isEnding)
+        try await ConsumerLoop(subscription: batches, processor: Patient()).run()
+        #expect(batches.settled == [isEnding ? "a:giveBack" : "a:acknowledge"])
     }
 
     @Test func cancellationEndsTheLoopQuietly() async throws {

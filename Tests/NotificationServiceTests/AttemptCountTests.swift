@@ -150,6 +150,8 @@ struct AttemptCountTests {
         #expect(rows == receiver.requests && first.counted + second.counted == rows)
         #expect(try await second.rows("SELECT count(*) FROM webhook_attempts WHERE state = 'interrupted'") == 24)
         #expect(rows > 180 + 24)
+        let text = String(decoding: second.registry.render(), as: UTF8.self)
+        #expect(text.contains("webhook_attempts_total{code=\"5xx\"") && !text.contains("code=\"503\""))
         await second.store.close()
     }
 }

@@ -118,6 +118,17 @@ struct NotificationRouteTests {
         }
     }
 
+    @Test func whatCannotBeStoredNowMayBeTriedAgain() async throws {
+        let (parts, router) = try parts()
+        parts.store.abandon(Failure(.retryable, code: "store-full", "The disk is full."))
+        try await Application(responder: router.buildResponder()).test(.router) { client in
+            let body: JSONValue = ["url": "http://127.0.0.1:9/hook", "eventTypes": ["order.*"]]
+            let refused = try await call(client, .post, "/endpoints", body)
+            #expect(refused.status == 503)
+            #expect(refused.body["code"] == "store-full")
+        }
+    }
+
     @Test func fromEventToDeliveryOverTheRoutes() async throws {
         let (parts, router) = try parts()
         let app = Application(responder: router.buildResponder())

@@ -25,6 +25,7 @@ import Testing
         let catalogue = [
             "MUG": article(1250), "YEN": article(300, .jpy), "OLD": article(1, active: false),
             "HUGE": article(Money.maximumMinorUnits), "MAX": article(.max), "NEG": article(-1),
+            "FREE": article(0), "GIFT": article(0),
         ]
         let cases: [([OrderedItem], PricingFault)] = [
             ([], PricingFault(.lineCount, line: nil)),
@@ -36,11 +37,19 @@ import Testing
             ([try item("HUGE"), try item("MUG")], PricingFault(.amountTooLarge, line: 1)),
             ([try item("MAX", 10_000)], PricingFault(.amountTooLarge, line: 0)),
             ([try item("NEG")], PricingFault(.amountTooLarge, line: 0)),
+            ([try item("FREE", 3)], PricingFault(.nothingToPay, line: nil)),
+            ([try item("FREE"), try item("GIFT")], PricingFault(.nothingToPay, line: nil)),
             (try (0..<101).map { try item("S\($0)") }, PricingFault(.lineCount, line: nil)),
         ]
         for (items, fault) in cases {
             #expect(throws: fault) { try price(items, catalogue) }
         }
+    }
+
+    @Test func aFreeArticleBesidePaidOnesIsFine() throws {
+        let priced = try price([item("FREE", 2), item("MUG")], ["MUG": article(1250), "FREE": article(0)])
+        #expect(priced.total.minorUnits == 1250)
+        #expect(priced.lines.map(\.unitPrice.minorUnits) == [0, 1250])
     }
 
     @Test func aHundredLinesAreFine() throws {

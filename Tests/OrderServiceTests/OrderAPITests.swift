@@ -1,5 +1,7 @@
 import Commerce
+import DurableStore
 import Foundation
+import GRDB
 import HTTPKit
 import HTTPTypes
 import Hummingbird
@@ -234,6 +236,53 @@ import Testing
             let sent = try await world.sent().first { $0.type == AuthorizePayment.messageType }
             #expect(inputs[1]["sent"]?[0]?["messageId"]?.stringValue == sent?.id)
             #expect(inputs[1]["sent"]?[0]?["command"] == "authorize-payment")
+        }
+    }
+
+    /// An order that is undone in vain for a day has more than a thousand entries: what matters is how it ends.
+    @Test func theTimelineOfALongStoryShowsItsEnd() async throws {
+        try await withClient { world, client in
+            let id = try await world.place()
+            try await world.store.write { tx in
+                try tx.db.execute(
+                    sql: """
+                        WITH RECURSIVE numbers(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1500)
+                        INSERT INTO order_inputs(order_id, number, input, disposition, message_id, sent, at)
+                        SELECT ?, n, 'deadline-compensation', 'applied', NULL, '', 0 FROM numbers
+                        """,
+                    arguments: [id.text]
+                )
+            }
+            let timeline = try await client.get("/v1/orders/\(id.text)/timeline").json()
+            let numbers = timeline["inputs"]?.arrayValue?.compactMap { $0["number"]?.integerValue } ?? []
+            #expect(numbers == Array(Int64(501)...1500))
+        }
+    }
+
+    @Test func whatCannotBeStoredNowMayBeTriedAgain() async throws {
+        try await withClient { world, client in
+            world.store.abandon(Failure(.retryable, code: "store-full", "The disk is full."))
+            let refused = try await client.place(Self.good, key: "k1")
+            #expect(refused.status == .serviceUnavailable)
+            #expect(refused.headers[.retryAfter] == "1")
+            #expect(refused.headers[.contentType] == "application/problem+json")
+            #expect(try refused.json()["code"] == "store-full")
+            #expect(!refused.text.contains("disk"), "what failed is for the log")
+        }
+    }
+
+    /// No card can be charged nothing: it would be accepted, and cancelled in the end.
+    @Test func anOrderThatCostsNothingIsRefused() async throws {
+        try await withClient { world, client in
+            try await world.put("FREE", 0, .eur)
+            let refused = try await client.place(Self.lines(["FREE"]), key: "k1")
+            #expect(refused.status == .unprocessableContent)
+            #expect(try refused.json()["code"] == "nothing-to-pay")
+            #expect(try refused.json()["fields"]?[0]?["path"] == "lines")
+            try await expectNothing(world)
+            let accepted = try await client.place(Self.lines(["FREE", "MUG"]), key: "k1")
+            #expect(accepted.status == .accepted)
+            #expect(try accepted.json()["total"]?["minorUnits"] == 1250)
         }
     }
 

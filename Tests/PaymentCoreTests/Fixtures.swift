@@ -64,6 +64,7 @@ let everyInput: [PaymentInput] =
         [
             .settled(kind, .succeeded(reference: "ref_1")), .settled(kind, .refused(reason: "no")),
             .settled(kind, .refused(reason: Reasons.alreadyCaptured)), .settled(kind, .givenUp),
+            .settled(kind, .notSent),
         ]
     }
 

@@ -51,10 +51,13 @@ import Testing
 
     @Test func aRefusedConnectionMeansNotSent() {
         var intent = intent(.calling, sent: false)
-        _ = intent.step(.notSent(note: "refused"), sentAt: nil, now: start, policy: policy, random: 0)
+        var outcome = intent.step(.notSent(note: "refused"), sentAt: nil, now: start, policy: policy, random: 0)
+        #expect(outcome == .notSent)
         #expect(intent.state == .prepared)
         #expect(intent.sentAt == nil)
         #expect(intent.action(at: start, policy: policy) == .begin)
+        outcome = intent.step(.notSent(note: "refused"), sentAt: nil, now: start, policy: policy, random: 0)
+        #expect(outcome == nil && intent.state == .prepared, "told once")
     }
 
     @Test func aRefusedConnectionAfterAnUnclearCallSettlesNothing() {

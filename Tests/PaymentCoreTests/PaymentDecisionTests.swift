@@ -111,6 +111,10 @@ import Testing
         (.refunding, .settled(.refund, .refused(reason: "try-later")), .refunding, [], [.refund]),
         (.captured, .settled(.capture, .succeeded(reference: "c")), .captured, [], []),
         (.refunding, .settled(.capture, .succeeded(reference: "c")), .refunding, [], []),
+        (.authorizing, .settled(.authorize, .notSent), .authorizing, [], []),
+        (.capturing, .settled(.capture, .notSent), .capturing, [], []),
+        (.voiding, .settled(.void, .notSent), .voiding, [], []),
+        (.refunding, .settled(.refund, .notSent), .refunding, [], []),
     ]
 
     @Test func outcomesLeadWhereTheyShould() throws {
@@ -187,6 +191,31 @@ import Testing
         )
         #expect(capture.withdraw == [.capture])
         #expect(capture.begin == [.void])
+    }
+
+    /// The cancel comes while the call is being made, and the call turns out never to have left.
+    @Test func aCancelThatWasRememberedTakesBackWhatNeverLeft() throws {
+        let cancel = PaymentInput.cancel(reason: "customer", paymentID: aPayment)
+        let authorizing = try Payment.decide(payment(.authorizing), orderID: anOrder, cancel)
+        #expect(authorizing.withdraw.isEmpty && authorizing.replies.isEmpty, "it may have been sent")
+        let withdrawn = try Payment.decide(authorizing.payment, orderID: anOrder, .settled(.authorize, .notSent))
+        #expect(withdrawn.withdraw == [.authorize] && withdrawn.begin.isEmpty)
+        #expect(withdrawn.payment?.phase == .cancelled)
+        #expect(withdrawn.payment?.intents[.authorize] == .withdrawn)
+        #expect(withdrawn.replies == [.cancelled(refunded: nil)])
+
+        let capturing = try Payment.decide(payment(.capturing), orderID: anOrder, cancel).payment
+        let voiding = try Payment.decide(capturing, orderID: anOrder, .settled(.capture, .notSent))
+        #expect(voiding.withdraw == [.capture] && voiding.begin == [.void])
+        #expect(voiding.payment?.phase == .voiding)
+        #expect(voiding.replies.isEmpty && voiding.postings.isEmpty)
+    }
+
+    @Test func withoutACancelWhatNeverLeftOnlyWaits() throws {
+        let waiting = try Payment.decide(payment(.capturing), orderID: anOrder, .settled(.capture, .notSent))
+        let expected = payment(.capturing) { $0.intents[.capture] = .prepared }
+        #expect(waiting.payment == expected)
+        #expect(waiting.withdraw.isEmpty && waiting.begin.isEmpty && waiting.milestones.isEmpty)
     }
 
     @Test func aRefundIsBookedAgainstWhatTheCaptureWasBookedTo() throws {

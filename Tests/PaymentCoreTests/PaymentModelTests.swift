@@ -112,7 +112,11 @@ private struct World {
         guard let picked = due.randomElement(using: &random), var intent = intents[picked.key] else { return }
         if wild, chance(10), intent.state == .calling { intent.state = .unknown }  // killed between call and row
         let action = intent.action(at: now, policy: policy)
-        if action == .begin { intent.state = .calling }
+        if action == .begin {
+            intent.state = .calling
+            let isAllowed = payment?.cancelReason == nil || !intent.kind.isGivenUp
+            #expect(isAllowed, "no money is asked for once the payment is cancelled")
+        }
         var answer: GatewayAnswer
         switch action {
         case .begin, .call: answer = call(intent, wild: wild)

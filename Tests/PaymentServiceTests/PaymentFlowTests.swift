@@ -200,6 +200,50 @@ import Testing
         #expect(try await harness.violations() == [])
     }
 
+    /// The call hangs in connecting, the customer cancels meanwhile, and then the connection fails: what certainly never left is taken
+    /// back, and the gateway, when it is back, is not asked for money that would only have to be returned.
+    @Test(arguments: [IntentKind.authorize, .capture])
+    func aCancelDuringACallThatNeverLeftTakesItBack(_ kind: IntentKind) async throws {
+        let harness = try Harness()
+        try await harness.authorize()
+        if kind == .capture {
+            try await harness.pass(.seconds(1))
+            try await harness.capture()
+        }
+        harness.gateway.setDown(true)
+        harness.gateway.setDuringCall { try? await harness.cancel() }
+        try await harness.runner.performDue()
+        harness.gateway.setDuringCall(nil)
+        #expect(try await harness.intents().contains("\(kind.rawValue) withdrawn"))
+
+        harness.gateway.setDown(false)
+        try await harness.pass(.seconds(90), step: .seconds(2))
+        #expect(harness.gateway.entry(kind, orderID(1).text) == nil, "no call with its key was made")
+        #expect(harness.gateway.entry(.refund, orderID(1).text) == nil, "there was nothing to give back")
+        #expect(try await harness.phase() == "cancelled")
+        let (replies, events, intents) =
+            kind == .authorize
+            ? (["cancelled"], ["cancelled"], ["authorize withdrawn"])
+            : (
+                ["authorized", "cancelled"], ["authorized", "voided", "cancelled"],
+                ["authorize succeeded", "capture withdrawn", "void succeeded"]
+            )
+        #expect(try await harness.replies() == replies)
+        #expect(try await harness.events() == events)
+        #expect(try await harness.intents().sorted() == intents)
+        #expect(try await harness.integer("SELECT count(*) FROM ledger_transactions") == 0)
+        #expect(try await harness.violations() == [])
+    }
+
+    @Test func whatNeverLeftWritesNoPaymentAsLongAsNobodyCancels() async throws {
+        let harness = try Harness()
+        harness.gateway.setDown(true)
+        try await harness.authorize()
+        try await harness.runner.performDue()
+        #expect(try await harness.intents() == ["authorize prepared"])
+        #expect(try await harness.integer("SELECT revision FROM payments") == 1)
+    }
+
     @Test func theBreakerSparesADeadGateway() async throws {
         let harness = try Harness()
         for number in 1...40 { try await harness.authorize(orderID(number)) }

@@ -11,6 +11,23 @@ import Testing
 @testable import PaymentService
 
 @Suite struct OperatorRoutesTests {
+    @Test func openMovesOfMoneyAreListedLongestFirst() async throws {
+        let harness = try Harness()
+        try await harness.authorize(orderID(1))
+        try await harness.pass(.seconds(1))
+        harness.gateway.setDown(true)
+        try await harness.authorize(orderID(2))
+        // Put off again and again, so that the older one is due after the younger one.
+        try await harness.pass(.seconds(2))
+        try await harness.authorize(orderID(3))
+        let queries = PaymentQueries(store: harness.store)
+        let open = try await queries.openIntents(limit: 10)["intents"]?.arrayValue ?? []
+        #expect(open.map { $0["orderID"]?.stringValue } == [orderID(2).text, orderID(3).text])
+        #expect(open.map { $0["state"]?.stringValue } == ["prepared", "calling"])
+        let first = try await queries.openIntents(limit: 1)["intents"]?.arrayValue ?? []
+        #expect(first.map { $0["orderID"]?.stringValue } == [orderID(2).text])
+    }
+
     @Test func whatOperatorsSee() async throws {
         let harness = try Harness()
         try await harness.authorize(orderID(1))

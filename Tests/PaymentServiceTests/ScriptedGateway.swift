@@ -28,6 +28,7 @@ final class ScriptedGateway: CardGatewayClient {
         var lookUps = 0
         var now = Timestamp(millisecondsSinceEpoch: 0)
         var voided: Set<String> = []
+        var duringCall: (@Sendable () async -> Void)?
     }
 
     private let state = Mutex(State())
@@ -38,6 +39,9 @@ final class ScriptedGateway: CardGatewayClient {
     func setLosesAnswers(_ loses: Bool) { state.withLock { $0.losesAnswers = loses } }
     /// Nothing arrives, and the caller only sees a timeout.
     func setLosesRequests(_ loses: Bool) { state.withLock { $0.losesRequests = loses } }
+
+    /// What happens while a call hangs, before its outcome is known.
+    func setDuringCall(_ action: (@Sendable () async -> Void)?) { state.withLock { $0.duringCall = action } }
 
     /// No look-up is answered.
     func setLosesLookUps(_ loses: Bool) { state.withLock { $0.losesLookUps = loses } }
@@ -71,7 +75,8 @@ final class ScriptedGateway: CardGatewayClient {
     }
 
     func call(_ call: GatewayCall) async -> GatewayAnswer {
-        state.withLock { state in
+        if let action = state.withLock({ $0.duringCall }) { await action() }
+        return state.withLock { state in
             guard !state.isDown else { return .notSent(note: "connection_refused") }
             state.calls += 1
             if state.losesRequests { return .unclear(note: "timeout") }

@@ -193,6 +193,73 @@ import Testing
         #expect(publisher.state == .stopped)
     }
 
+    /// The broker takes the message and never confirms it: nobody may wait for that whose time is over.
+    @Test(arguments: [Duration.zero, .milliseconds(50)])
+    func cancelledPublishDoesNotWaitForItsConfirm(grace: Duration) async throws {
+        let broker = try #require(ScriptedBroker(.publish, []))
+        defer { broker.stop() }
+        var options = RabbitMQPublisher.Options()
+        options.publishTimeout = .seconds(300)
+        options.confirmStallTimeout = .seconds(300)
+        options.cancellationGrace = grace
+        let publisher = RabbitMQPublisher(
+            configuration: .init(host: "127.0.0.1", port: broker.port, user: "u", password: "p"),
+            options: options,
+            logger: .init(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        let lifetime = Task { await publisher.run() }
+        let message = RabbitMQMessage(exchange: "e", routingKey: "k", body: [1])
+        let publishing = Task { await publisher.publish([message, message]) }
+        while broker.publishes < 2 { try await Task.sleep(for: .milliseconds(2)) }
+        publishing.cancel()
+        #expect(await publishing.value == [.unknown, .unknown])
+        // Nor does the publisher's end.
+        publisher.stop()
+        await lifetime.value
+        #expect(publisher.state == .stopped)
+    }
+
+    @Test func resultsAfterGivingUpAreIgnored() async {
+        let call = PublishCall(count: 3)
+        call.complete(1, .confirmed)
+        #expect(!call.isAbandoned)
+        call.abandon()
+        #expect(call.isAbandoned)
+        call.complete(0, .confirmed)
+        call.complete(1, .nacked)
+        call.abandon()
+        #expect(await call.results() == [.unknown, .confirmed, .unknown])
+    }
+
+    /// When the connection breaks in the middle of several commands, nobody waits for ever.
+    @Test func commandsBehindABrokenOneAreAnswered() async {
+        let mailbox = Mailbox<SettleCommand>(capacity: 3, wake: WakeDescriptor())
+        let settlement = RabbitMQSettlement.ack(delivery(1))
+        let settling: [Task<[RabbitMQSettleOutcome], Never>] = (0..<3).map { _ in
+            Task {
+                await withCheckedContinuation { (continuation: CheckedContinuation<[RabbitMQSettleOutcome], Never>) in
+                    _ = mailbox.send(SettleCommand(settlements: [settlement], continuation: continuation))
+                }
+            }
+        }
+        var taken: [SettleCommand] = []
+        while taken.count < 3 {
+            taken += mailbox.takeAll()
+            await Task.yield()
+        }
+        let commands = taken
+        #expect(throws: RabbitMQError.self) {
+            try ConsumerRole.settleEach(commands) { (command) throws(RabbitMQError) in
+                command.continuation.resume(returning: [.settled])
+                throw RabbitMQError(.connectionClosed, "gone")
+            }
+        }
+        var outcomes: [RabbitMQSettleOutcome] = []
+        for task in settling { outcomes += await task.value }
+        #expect(outcomes.count(where: { $0 == .settled }) == 1)
+        #expect(outcomes.count(where: { $0 == .stale }) == 2)
+    }
+
     @Test func messagesThatCannotBeSentAreNamed() async {
         var options = RabbitMQPublisher.Options()
         options.maximumMessageSize = 10

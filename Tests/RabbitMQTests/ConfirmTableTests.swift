@@ -52,6 +52,21 @@ import Testing
         #expect(table.count == 0)
     }
 
+    @Test func knowsWhichHasWaitedLongest() {
+        var table = table("a", "b", "c")
+        #expect(table.oldest == "a")
+        _ = table.confirm(tag: 2, multiple: false)
+        #expect(table.oldest == "a")
+        _ = table.confirm(tag: 1, multiple: false)
+        #expect(table.oldest == "c")
+        _ = table.confirm(tag: 3, multiple: false)
+        #expect(table.oldest == nil)
+        table.add("d")
+        #expect(table.oldest == "d")
+        _ = table.drain()
+        #expect(table.oldest == nil)
+    }
+
     @Test func attributesReturnsInOrder() {
         var table = table("x", "y", "x", "x")
         #expect((table.markReturned(.init(code: 312, text: "NO_ROUTE")) { $0 == "x" }) == true)

@@ -93,6 +93,25 @@ import Testing
         await lifetime.value
     }
 
+    /// One message is never confirmed while all others are: it would keep its place in the window for ever.
+    @Test func publisherNoticesOneForgottenMessage() async throws {
+        let broker = try #require(ScriptedBroker(.forgottenPublish, []))
+        defer { broker.stop() }
+        var options = RabbitMQPublisher.Options()
+        options.publishTimeout = .milliseconds(300)
+        options.confirmStallTimeout = .seconds(1)
+        let publisher = RabbitMQPublisher(configuration: configuration(broker.port), options: options, logger: logger)
+        let lifetime = Task { await publisher.run() }
+        try await publisher.waitUntilReady()
+        let message = RabbitMQMessage(exchange: "e", routingKey: "k", body: [1])
+        #expect(await publisher.publish([message]) == [.unknown])
+        let end = ContinuousClock.now + .seconds(30)
+        while broker.connections < 2, ContinuousClock.now < end { _ = await publisher.publish([message]) }
+        #expect(broker.connections >= 2)
+        lifetime.cancel()
+        await lifetime.value
+    }
+
     @Test(
         arguments: anywhere + [
             Script("delivery to another consumer", deliver("somebody", 1)),

@@ -10,6 +10,8 @@ final class ScriptedBroker: Sendable {
     /// When the script's bytes are sent.
     enum Trigger: Sendable {
         case publish, consume
+        /// Never: the first connection forgets its first publish instead, and confirms the later ones.
+        case forgottenPublish
     }
 
     let port: UInt16
@@ -17,9 +19,13 @@ final class ScriptedBroker: Sendable {
     private let script: [UInt8]
     private let trigger: Trigger
     private let accepted = Mutex(0)
+    private let received = Mutex(0)
 
     /// How many connections there have been.
     var connections: Int { accepted.withLock { $0 } }
+
+    /// How many publishes there have been.
+    var publishes: Int { received.withLock { $0 } }
 
     init?(_ trigger: Trigger, _ script: [UInt8]) {
         self.trigger = trigger
@@ -106,10 +112,12 @@ final class ScriptedBroker: Sendable {
                     send(client, Self.method(channel, 60, 21, tag))
                     if isScripted, trigger == .consume { send(client, script) }
                 case (60, 40):
+                    received.withLock { $0 += 1 }
                     if isScripted, trigger == .publish {
                         send(client, script)
                     } else {
                         confirmed += 1
+                        if isScripted, trigger == .forgottenPublish, confirmed == 1 { continue }
                         var arguments: [UInt8] = []
                         arguments.appendBigEndian(confirmed)
                         send(client, Self.method(channel, 60, 80, arguments + [0]))

@@ -1,5 +1,6 @@
 import Testing
-import Verification
+
+@testable import Verification
 
 /// Each check against a good history and against every bad one that was made for it. A check that no bad history turns red
 /// proves nothing.
@@ -123,6 +124,58 @@ import Verification
         #expect(red(evidence).isEmpty)
         evidence.logMarks = [place.partitionName: place.offset + 1]
         #expect(red(evidence).keys.sorted() == ["L6", "X1"])
+    }
+
+    /// After thirty days the inboxes forget; orders, their journal and the log do not.
+    @Test func whatAnInboxHasForgottenIsNoViolation() throws {
+        var evidence = try World.good()
+        let since = World.start + 1000
+        let forgotten = Set(evidence.log?.filter { $0.subject == order(1) }.compactMap(\.eventID) ?? [])
+        evidence.messaging?.remembersSince = ["payment": since, "inventory": since, "notification": since]
+        evidence.messaging?.inbox.removeAll { row in
+            row.service != "order"
+                && (row.messageID.contains("command-" + order(1)) || forgotten.contains(row.messageID))
+        }
+        // Order 1 began before, order 2 after.
+        #expect(red(evidence).isEmpty, "\(red(evidence))")
+        evidence.messaging?.inbox.removeAll { $0.messageID.contains("payments-command-" + order(2)) }
+        #expect(red(evidence).keys.sorted() == ["E7"])
+
+        var old = OrderEvidence.JournalRow(
+            order: order(1),
+            input: "stock-reserved",
+            disposition: "applied",
+            messageID: "forgotten"
+        )
+        old.at = since - 1
+        var kept = old
+        kept.messageID = "kept"
+        kept.at = since
+        var orders = OrderEvidence()
+        orders.journal = [old, kept]
+        #expect(OrderQueries.effects(of: orders, since: since).map(\.messageID) == ["kept"])
+        #expect(OrderQueries.effects(of: orders, since: nil).map(\.messageID) == ["forgotten", "kept"])
+    }
+
+    /// A backup that is put back while nobody looks is older than what was seen before.
+    @Test func whatOneReadingCouldNotSeeIsHeldToTheOneBefore() throws {
+        let seen = try World.good()
+        var blind = seen
+        blind.orders = nil
+        blind.webhooks = nil
+        blind.payments = nil
+        blind.log = nil
+        blind.messaging?.offsets?.removeAll { $0.service == "notification" }
+        var old = seen
+        old.isQuiescent = false
+        old.orders?.orders[0].version = 4
+        old.payments?.chain[0].storedHash = "hash-other"
+        old.payments?.chain[0].computedHash = "hash-other"
+        old.changeOffset("notification", "orders") { $0 - 1 }
+        old.earlier = Milestones(blind, after: Milestones(seen))
+        #expect(Set(red(old).keys).isSuperset(of: ["O6", "L3", "R4"]), "\(red(old))")
+        old.earlier = Milestones(blind)
+        #expect(Set(red(old).keys).isDisjoint(with: ["O6", "R4"]), "\(red(old))")
     }
 
     @Test func theShortestExampleIsShownWithTheCount() throws {

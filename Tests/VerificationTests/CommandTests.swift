@@ -21,10 +21,11 @@ import Testing
         return own.deletingLastPathComponent + "/waybill"
     }
 
-    private func verify(_ arguments: String...) throws -> Ended {
+    /// - Parameter isPartial: whether one database out of six files is enough.
+    private func verify(_ arguments: String..., isPartial: Bool = true) throws -> Ended {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try program())
-        process.arguments = ["verify"] + arguments
+        process.arguments = ["verify"] + arguments + (isPartial ? ["--partial"] : [])
         process.environment = ["PATH": "/usr/bin:/bin"]
         let (output, errors) = (Pipe(), Pipe())
         process.standardOutput = output
@@ -103,6 +104,18 @@ import Testing
             #expect(ended.output.contains("No violation"))
             #expect(ended.output.contains("O1  the history of an order is a path of its machine"))
             #expect(ended.output.contains("M1  the gateway's ledger was not read"))
+        }
+    }
+
+    @Test func threeWhenAFileOfTheInstallationIsMissing() async throws {
+        try await folder { data in
+            let ended = try verify("--data-dir", data, "--no-log", isPartial: false)
+            #expect(ended.code == 3)
+            #expect(ended.output.contains("No violation"))
+            #expect(
+                ended.errors.contains("Evidence is missing: \(data)/payment/payment.db. With --partial"),
+                "\(ended)"
+            )
         }
     }
 

@@ -29,15 +29,15 @@ enum Damages {
     ]
 
     static let orders: [Damage] = [
-        Damage("O1", "a step that the machine does not have", names: order(1), also: ["G2"]) {
+        Damage("O1", "a step that the machine does not have", names: order(1), also: ["G2", "X1"]) {
             try $0.changeHistory(\.orderHistory, order(1), 3) { $0.to = "cancelling" }
             try $0.changeHistory(\.orderHistory, order(1), 4) { $0.from = "cancelling" }
         },
-        Damage("O1", "a status that nobody knows", names: "lost") {
+        Damage("O1", "a status that nobody knows", names: "lost", also: ["X1"]) {
             try $0.changeHistory(\.orderHistory, order(1), 3) { $0.to = "lost" }
             try $0.changeHistory(\.orderHistory, order(1), 4) { $0.from = "lost" }
         },
-        Damage("O1", "a life that does not begin at placed", names: order(3)) {
+        Damage("O1", "a life that does not begin at placed", names: order(3), also: ["X1"]) {
             try $0.changeHistory(\.orderHistory, order(3), 1) { $0.to = "awaitingStock" }
             try $0.changeHistory(\.orderHistory, order(3), 2) { $0.from = "awaitingStock" }
         },
@@ -74,7 +74,7 @@ enum Damages {
                 )
             )
         },
-        Damage("O2", "an order that hangs", names: order(3), also: ["G4", "R3"]) {
+        Damage("O2", "an order that hangs", names: order(3), also: ["G4", "R3", "X1"]) {
             $0.orders?.orders[2].status = "awaitingPayment"
             try $0.changeHistory(\.orderHistory, order(3), 3) { $0.to = "awaitingPayment" }
         },
@@ -86,7 +86,7 @@ enum Damages {
         Damage("O4", "a total that is not that of the lines", names: order(1)) {
             $0.orders?.orders[0].linesTotal = 2499
         },
-        Damage("O2", "an order asks for an operator and nothing is left to undo", names: order(2), also: ["R3"]) {
+        Damage("O2", "an order asks for an operator and nothing is left to undo", names: order(2), also: ["R3", "X1"]) {
             $0.orders?.orders[1].status = "needsOperator"
             try $0.changeHistory(\.orderHistory, order(2), 6) { $0.to = "needsOperator" }
         },
@@ -174,17 +174,17 @@ enum Damages {
             $0.gateway?[index].result = "declined"
             $0.payments?.intentKeys.remove("authorize-2")
         },
-        Damage("M8", "captured without an authorization", names: order(1)) {
+        Damage("M8", "captured without an authorization", names: order(1), also: ["X1"]) {
             try $0.changeHistory(\.paymentHistory, order(1), 1) { $0.to = "captured" }
             try $0.changeHistory(\.paymentHistory, order(1), 2) {
                 $0.from = "captured"
                 $0.to = "refunded"
             }
         },
-        Damage("M8", "a milestone that nobody knows", names: "lost") {
+        Damage("M8", "a milestone that nobody knows", names: "lost", also: ["X1"]) {
             try $0.changeHistory(\.paymentHistory, order(1), 2) { $0.to = "lost" }
         },
-        Damage("M8", "a step that milestones do not have", names: "refunded") {
+        Damage("M8", "a step that milestones do not have", names: "refunded", also: ["X1"]) {
             try $0.changeHistory(\.paymentHistory, order(1), 2) { $0.to = "refunded" }
         },
         Damage("M8", "a version is missing", names: order(2), also: ["X1"]) {
@@ -257,11 +257,11 @@ enum Damages {
             $0.inventory?.lines.append(.init(order: order(60), sku: "TEE", quantity: 1))
             $0.inventory?.history.append(HistoryRow(aggregate: order(60), version: 1, from: nil, to: "lost"))
         },
-        Damage("S3", "a step that the machine does not have", names: order(1)) {
+        Damage("S3", "a step that the machine does not have", names: order(1), also: ["X1"]) {
             try $0.changeHistory(\.stockHistory, order(1), 1) { $0.to = "refused" }
             try $0.changeHistory(\.stockHistory, order(1), 2) { $0.from = "refused" }
         },
-        Damage("S3", "a status that nobody knows", names: "lost") {
+        Damage("S3", "a status that nobody knows", names: "lost", also: ["X1"]) {
             try $0.changeHistory(\.stockHistory, order(1), 1) { $0.to = "lost" }
             try $0.changeHistory(\.stockHistory, order(1), 2) { $0.from = "lost" }
         },

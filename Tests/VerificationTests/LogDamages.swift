@@ -27,12 +27,20 @@ extension Damages {
                 $0.eventID = "phantom"
             }
         },
-        Damage("X1", "a phantom about an order that is not there", names: order(88), also: ["L6", "R4"]) { evidence in
+        Damage("X1", "a phantom about an order that is not there", names: order(88), also: ["E8", "L6", "R4"]) {
+            evidence in
             let last = try evidence.record("inventory", order(3), 1)
             evidence.append(like: last) {
                 $0.subject = order(88)
                 $0.key = order(88)
                 $0.eventID = "phantom"
+            }
+        },
+        Damage("X1", "a change that was announced as another one", names: "announced as", also: ["E2", "I4"]) {
+            let other = try $0.record("orders", order(1), 4)
+            try $0.change("orders", order(1), 3) { record in
+                record.type = other.type
+                record.body = other.body
             }
         },
         Damage("X2", "a command that waits", names: "command-waiting") {
@@ -105,7 +113,12 @@ extension Damages {
             let record = try evidence.record("inventory", order(1), 2)
             evidence.append(like: record) { $0.type = "waybill.stock.released.v1" }
         },
-        Damage("E4", "a duplicate about something else", names: "inventory-\(order(1))-2", also: ["L6", "R4", "X1"]) {
+        Damage(
+            "E4",
+            "a duplicate about something else",
+            names: "inventory-\(order(1))-2",
+            also: ["E8", "L6", "R4", "X1"]
+        ) {
             evidence in
             let record = try evidence.record("inventory", order(1), 2)
             evidence.append(like: record) {
@@ -161,7 +174,7 @@ extension Damages {
         Damage("E8", "a body that is no event of its type", names: "waybill.stock.refused.v1", also: ["E2", "I4"]) {
             try $0.change("inventory", order(3), 1) { $0.body = [UInt8](#"{"orderID":7}"#.utf8) }
         },
-        Damage("E8", "a type that is not that of its content", names: "waybill.stock.lost.v1", also: ["I4"]) {
+        Damage("E8", "a type that is not that of its content", names: "waybill.stock.lost.v1", also: ["I4", "X1"]) {
             try $0.change("inventory", order(3), 1) { $0.type = "waybill.stock.lost.v1" }
         },
         Damage("I4", "other content was handled under an event's id", names: "notification") { evidence in
@@ -247,6 +260,16 @@ extension Damages {
         },
         Damage("R4", "a consumer that never came to a partition", names: "has not read anything of") {
             $0.messaging?.offsets?.removeAll { $0.consumer == "notification" && $0.partition.hasPrefix("orders/") }
+            $0.earlier = nil
+        },
+        Damage("R4", "an event that a consumer has passed over", names: "notification has passed over inventory/") {
+            $0.messaging?.inbox.removeAll {
+                $0.consumer == "notification" && $0.messageID == "inventory-\(order(1))-2"
+            }
+        },
+        Damage("R4", "a consumer whose place is gone since the reading before", names: "to 0") {
+            $0.isQuiescent = false
+            $0.messaging?.offsets?.removeAll { $0.consumer == "notification" }
         },
         Damage("R4", "a consumer that went back", names: "went back") {
             $0.changeOffset("notification", "inventory") { $0 - 1 }

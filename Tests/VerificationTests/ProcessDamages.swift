@@ -49,10 +49,10 @@ extension Damages {
     ]
 
     static let processes: [Damage] = [
-        Damage("G2", "cancelled, and the stock never let go", names: "never let go") {
+        Damage("G2", "cancelled, and the stock never let go", names: "never let go", also: ["I2"]) {
             try $0.removeInput("stock-released", order(2))
         },
-        Damage("G2", "cancelled, and the payment never cancelled", names: "never cancelled") {
+        Damage("G2", "cancelled, and the payment never cancelled", names: "never cancelled", also: ["I2"]) {
             try $0.removeInput("payment-cancelled", order(2))
         },
         Damage("G2", "completed, and also undone", names: "release-stock was asked for") {
@@ -66,10 +66,10 @@ extension Damages {
                 )
             )
         },
-        Damage("G2", "rejected, and inventory never refused", names: order(3)) {
+        Damage("G2", "rejected, and inventory never refused", names: order(3), also: ["I2"]) {
             try $0.removeInput("stock-refused", order(3))
         },
-        Damage("G2", "decided twice", names: "decided 2 times", also: ["G4", "O1", "O2", "O3", "R3"]) {
+        Damage("G2", "decided twice", names: "decided 2 times", also: ["G4", "O1", "O2", "O3", "R3", "X1"]) {
             try $0.changeHistory(\.orderHistory, order(2), 5) { $0.to = "completed" }
             try $0.changeHistory(\.orderHistory, order(2), 6) {
                 $0.from = "completed"
@@ -90,7 +90,7 @@ extension Damages {
                 $0.isDue = true
             }
         },
-        Damage("G4", "an open order that nothing will wake", names: order(3), also: ["O2", "R3"]) {
+        Damage("G4", "an open order that nothing will wake", names: order(3), also: ["O2", "R3", "X1"]) {
             $0.orders?.orders[2].status = "awaitingPayment"
             try $0.changeHistory(\.orderHistory, order(3), 3) { $0.to = "awaitingPayment" }
         },
@@ -109,6 +109,9 @@ extension Damages {
         Damage("W1", "an event that was wanted and has no delivery", names: "orders-\(order(1))-1", also: ["W3"]) {
             $0.webhooks?.deliveries.remove(at: 0)
             $0.webhooks?.attempts[0].number = 2
+        },
+        Damage("W1", "an event that was recorded and forgotten", names: "was recorded and has no delivery") {
+            $0.webhooks?.events.insert("inventory-\(order(1))-1")
         },
         Damage("W1", "called delivered, and no attempt succeeded", names: "no attempt succeeded") {
             $0.webhooks?.attempts[1].state = "failed"

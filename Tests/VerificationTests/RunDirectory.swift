@@ -88,7 +88,7 @@ struct RunDirectory {
                 """
                 INSERT INTO dead_letters (id, transport, consumer, source, message_id, failure_class, code, error, attempts,
                     first_failed_at, failed_at, headers, body, state, state_changed_at, requeues, recorded_at)
-                    VALUES (?, ?, ?, ?, ?, ?, ?, 'e', ?, 1, 1, x'', x'', ?, 1, ?, 1)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, 'e', ?, 1, 1, x'', x'', ?, \(World.start), ?, 1)
                 """,
                 db,
                 [
@@ -130,13 +130,13 @@ struct RunDirectory {
         )
         var numbers: [String: Int64] = [:]
         try insert(
-            "INSERT INTO order_inputs VALUES (?, ?, ?, ?, ?, ?, 1)",
+            "INSERT INTO order_inputs VALUES (?, ?, ?, ?, ?, ?, ?)",
             db,
             (orders.journal ?? []).map { row in
                 numbers[row.order, default: 0] += 1
                 return [
                     row.order, numbers[row.order], row.input, row.disposition, row.messageID,
-                    row.sent.map { "\($0.name):\($0.messageID)" }.joined(separator: " "),
+                    row.sent.map { "\($0.name):\($0.messageID)" }.joined(separator: " "), World.start,
                 ]
             }
         )

@@ -156,14 +156,13 @@ struct World {
         for record in log {
             guard let id = record.eventID else { continue }
             let hash = PayloadHash.of(type: record.type, subject: record.subject, body: record.body)
-            for (service, outcome) in [
-                ("analytics", "handled"), ("notification", webhooks.events.contains(id) ? "handled" : "noop"),
-            ] {
+            for reader in EventReader.all where reader.topics.contains(record.topic) {
+                let isWanted = reader != .forwarder || webhooks.events.contains(id)
                 var row = MessagingEvidence.InboxRow(
-                    service: service,
-                    consumer: service,
+                    service: reader.service,
+                    consumer: reader.consumer,
                     messageID: id,
-                    outcome: outcome
+                    outcome: isWanted ? "handled" : "noop"
                 )
                 row.bodyHash = hash
                 evidence.messaging?.inbox.append(row)

@@ -95,7 +95,7 @@ public struct ChaosCommand: AsyncParsableCommand {
         FileHandle.standardError.write(
             Data("Everything is in \(folder); look again with scripts/chaos.sh --check \(folder)\n".utf8)
         )
-        if !report.isClean { throw ExitCode(1) }
+        if report.exitCode != 0 { throw ExitCode(report.exitCode) }
     }
 
     /// SIGINT and SIGTERM give the terminal back and end the clients and tools that we have started; chaos.sh then stops the

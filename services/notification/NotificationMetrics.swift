@@ -17,6 +17,18 @@ final class NotificationMetrics: WebhookObserver {
     private let blocked: PrometheusCounter
     /// Series of the last sample, in order to end those that are gone.
     private let shown = Mutex<Set<[String]>>([])
+    /// Which attempts were counted, by endpoint, in order to end the counters of endpoints that are gone.
+    private let counted = Mutex<[String: Set<AttemptKind>]>([:])
+
+    /// What attempts of an endpoint are counted by.
+    private struct AttemptKind: Hashable {
+        let outcome: String
+        let code: String
+
+        func labels(of endpoint: String) -> [(String, String)] {
+            [("endpoint", endpoint), ("outcome", outcome), ("code", code)]
+        }
+    }
 
     init(registry: PrometheusRegistry, logger: Logger) {
         self.registry = registry
@@ -79,11 +91,29 @@ final class NotificationMetrics: WebhookObserver {
     }
 
     private func attempts(_ endpoint: String, _ outcome: String, _ code: String) -> PrometheusCounter {
-        registry.counter(
+        let kind = AttemptKind(outcome: outcome, code: Self.codeClass(code))
+        counted.withLock { _ = $0[endpoint, default: []].insert(kind) }
+        return registry.counter(
             "webhook_attempts_total",
-            help: "Attempts by endpoint, outcome and status or fault.",
-            labels: [("endpoint", endpoint), ("outcome", outcome), ("code", code)]
+            help: "Attempts by endpoint, outcome and class of the status, or fault.",
+            labels: kind.labels(of: endpoint)
         )
+    }
+
+    /// `2xx`, `4xx` … of a status; a fault as it is. The status is the receiver's to choose: one that answers with another each time
+    /// would fill the family for everybody. The exact one is in the log and in the attempt's row.
+    static func codeClass(_ code: String) -> String {
+        guard let status = Int(code) else { return code }
+        return (100...999).contains(status) ? "\(status / 100)xx" : "other"
+    }
+
+    /// Ends the counters of endpoints that are gone.
+    func forget(_ endpoints: Set<String>) {
+        for endpoint in endpoints {
+            for kind in counted.withLock({ $0.removeValue(forKey: endpoint) }) ?? [] {
+                registry.remove("webhook_attempts_total", labels: kind.labels(of: endpoint))
+            }
+        }
     }
 
     func storeFailed(_ failure: Failure) {
@@ -92,36 +122,39 @@ final class NotificationMetrics: WebhookObserver {
 
     /// Keeps the gauges, every two seconds, until cancelled.
     func sample(_ queries: WebhookQueries, _ dispatcher: WebhookDispatcher, _ clock: any WallClock) async throws {
-        let oldest = registry.gauge(
-            "webhook_oldest_pending_seconds",
-            help: "How long the oldest due delivery is overdue."
-        )
-        let letters = registry.gauge(
-            "webhook_dead_letters",
-            help: "Deliveries that were given up and wait for a person."
-        )
         while true {
+            // Before the rows are read: an endpoint that is counted here and not among them is gone, and not one that is about to come.
+            let known = counted.withLock { Set($0.keys) }
             if let gauges = try? await queries.gauges(at: clock.now()) {
-                oldest.set(Double(gauges.oldestPendingMilliseconds) / 1000)
-                letters.set(Int64(gauges.deadLetters))
-                var series: Set<[String]> = []
-                for (endpoint, state, count) in gauges.depth {
-                    set("webhook_queue_depth", "Deliveries that wait.", endpoint, state, Int64(count), &series)
-                }
-                for (endpoint, count) in dispatcher.inFlight {
-                    set("webhook_inflight", "Requests under way.", endpoint, nil, Int64(count), &series)
-                }
-                for (endpoint, value) in gauges.breakers {
-                    set("webhook_breaker_state", "0 closed, 1 half open, 2 open.", endpoint, nil, value, &series)
-                }
-                let gone = shown.withLock { shown in
-                    defer { shown = series }
-                    return shown.subtracting(series)
-                }
-                for key in gone { registry.remove(key[0], labels: labels(key[1], key.count > 2 ? key[2] : nil)) }
+                show(gauges, inFlight: dispatcher.inFlight)
+                forget(known.subtracting(gauges.breakers.map { $0.endpointID }))
             }
             try await Task.sleep(for: .seconds(2))
         }
+    }
+
+    /// Sets the gauges, and ends those that stand for nothing any more.
+    func show(_ gauges: WebhookQueries.Gauges, inFlight: [String: Int]) {
+        registry.gauge("webhook_oldest_pending_seconds", help: "How long the oldest due delivery is overdue.")
+            .set(Double(gauges.oldestPendingMilliseconds) / 1000)
+        registry.gauge("webhook_dead_letters", help: "Deliveries that were given up and wait for a person.")
+            .set(Int64(gauges.deadLetters))
+        var series: Set<[String]> = []
+        for (endpoint, state, count) in gauges.depth {
+            set("webhook_queue_depth", "Deliveries that wait.", endpoint, state, Int64(count), &series)
+        }
+        for (endpoint, count) in inFlight {
+            set("webhook_inflight", "Requests under way.", endpoint, nil, Int64(count), &series)
+        }
+        // A closed breaker has no series: there may be more endpoints than a family has room for.
+        for (endpoint, value) in gauges.breakers where value != 0 {
+            set("webhook_breaker_state", "1 half open, 2 open; closed has none.", endpoint, nil, value, &series)
+        }
+        let gone = shown.withLock { shown in
+            defer { shown = series }
+            return shown.subtracting(series)
+        }
+        for key in gone { registry.remove(key[0], labels: labels(key[1], key.count > 2 ? key[2] : nil)) }
     }
 
     private func set(

@@ -82,7 +82,10 @@ extension DeadLetterDesk {
     /// The message of a letter that may be sent again now.
     private func sendable(_ letter: DeadLetter, at now: Timestamp) -> Result<Envelope, Refusal> {
         guard letter.state == .held else { return .failure(Refusal(result: notHeld(letter))) }
-        guard letter.transport != "http", let envelope = try? EnvelopeHeaders.decode(letter.headers, body: letter.body)
+        // Its headers can be read, but what it said is gone, and nothing is not what it said.
+        let hasBody = letter.code != EnvelopeFault.oversizedBody.code || letter.editedFrom != nil
+        guard letter.transport != "http", hasBody,
+            let envelope = try? EnvelopeHeaders.decode(letter.headers, body: letter.body)
         else {
             return .failure(
                 Refusal(

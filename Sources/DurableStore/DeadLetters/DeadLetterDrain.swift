@@ -5,7 +5,6 @@ public import Messaging
 ///
 /// Idempotent: every copy of a dead letter has the same id, and the table keeps the first.
 public struct DeadLetterDrain: MessageProcessor {
-    private let store: DurableStore
     private let inbox: String
     private let observer: @Sendable (DeadLetter) -> Void
     private let pause: StorePause
@@ -20,23 +19,28 @@ public struct DeadLetterDrain: MessageProcessor {
         inbox: String,
         observer: @escaping @Sendable (DeadLetter) -> Void = { _ in }
     ) {
-        self.store = store
         self.inbox = inbox
         self.observer = observer
         pause = StorePause(store)
     }
 
     /// Records each message in a unit of its own; what could not be recorded is given back.
-    public func process(_ batch: [ReceivedMessage]) async -> [Verdict] {
+    public func process(_ batch: [ReceivedMessage]) async -> [Verdict] { await process(batch, until: { false }) }
+
+    /// As ``process(_:)``; while the store cannot write, the messages wait here as in ``CommandProcessor``.
+    public func process(_ batch: [ReceivedMessage], until isEnding: @Sendable () -> Bool) async -> [Verdict] {
         Failpoints.reach("dead-letters.before-record", about: batch.subjects)
         let units = batch.map { message in
-            { @Sendable (transaction: Transaction) throws -> DeadLetter? in
-                let letter = DeadLetter(message, inbox: inbox, now: transaction.now)
-                return try DeadLetterTable.insert(letter, in: transaction.db) ? letter : nil
-            }
+            RecoverableUnit<DeadLetter?>(
+                run: { transaction in
+                    let letter = DeadLetter(message, inbox: inbox, now: transaction.now)
+                    return try DeadLetterTable.insert(letter, in: transaction.db) ? letter : nil
+                },
+                recover: nil
+            )
         }
         var storeFailure: Failure?
-        let verdicts = await store.writeEach(units).map { result -> Verdict in
+        let verdicts = await pause.writeEach(units, until: isEnding).map { result -> Verdict in
             switch result {
             case .success(let letter):
                 if let letter { observer(letter) }
@@ -47,7 +51,7 @@ public struct DeadLetterDrain: MessageProcessor {
                 return failure.failureClass == .fatal ? .stop(failure) : .giveBack(failure)
             }
         }
-        await pause.afterBatch(storeFailure)
+        await pause.afterBatch(storeFailure, until: isEnding)
         Failpoints.reach("dead-letters.before-ack", about: batch.subjects)
         return verdicts
     }
@@ -61,6 +65,11 @@ extension DeadLetter {
         let reading = ReceivedMessage(source: message.source, headers: original, body: message.body)
         // The broker gives up on a message that was delivered too often; it says so only in its own headers.
         let byBroker = message.header(DeadLetterHeaders.reason) == nil
+        let isOversized = message.envelope == .failure(.oversizedBody)
+        let brokersCode =
+            isOversized
+            ? EnvelopeFault.oversizedBody.code
+            : "broker-" + (message.header("x-first-death-reason") ?? "dead-lettered").replacing("_", with: "-")
         let failedAt = message.header(DeadLetterHeaders.failedAt).flatMap { Timestamp($0) } ?? now
         self.init(
             id: message.header(DeadLetterHeaders.id) ?? DeadLetterForm.identifier(message, consumer: inbox),
@@ -69,8 +78,7 @@ extension DeadLetter {
             source: message.header(DeadLetterHeaders.source) ?? inbox,
             envelope: try? reading.envelope.get(),
             failureClass: message.header(DeadLetterHeaders.failureClass) ?? FailureClass.poison.rawValue,
-            code: message.header(DeadLetterHeaders.reason)
-                ?? "broker-" + (message.header("x-first-death-reason") ?? "dead-lettered").replacing("_", with: "-"),
+            code: message.header(DeadLetterHeaders.reason) ?? brokersCode,
             error: message.header(DeadLetterHeaders.error)
                 ?? (byBroker ? "The broker moved the message here by itself." : ""),
             attempts: message.header(DeadLetterHeaders.attempts).flatMap { Int($0) }.map { max(0, $0) } ?? 1,

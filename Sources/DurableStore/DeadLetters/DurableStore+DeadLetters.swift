@@ -89,12 +89,23 @@ extension DurableStore {
         }
     }
 
+    /// How many dead letters wait for a person. Cheap enough to be asked each second, however many there are and however
+    /// large: an index alone answers.
+    ///
+    /// ``deadLetterCounts()`` reads the whole table: `state` stands behind headers and body, and SQLite has to walk through
+    /// them in each letter.
+    public func heldDeadLetterCount() async throws -> Int {
+        try await read { db in
+            try db.cachedStatement(sql: DeadLetterTable.heldCount).first { try $0[0] as Int } ?? 0
+        }
+    }
+
     /// One dead letter.
     public func deadLetter(_ id: String) async throws -> DeadLetter? {
         try await read { try DeadLetterTable.find(id, in: $0) }
     }
 
-    /// How many dead letters there are, by cause, largest first.
+    /// How many dead letters there are, by cause, largest first. Reads the whole table.
     public func deadLetterCounts() async throws -> [DeadLetterCount] {
         try await read { db in
             try Row.fetchAll(
@@ -137,4 +148,8 @@ extension DurableStore {
     public func restoreDeadLetter(_ id: String, reason: String? = nil) async throws -> Bool {
         try await DeadLetterDesk(store: self).restore(id, DeadLetterActor("operator", reason: reason)).kind == .done
     }
+}
+
+extension DeadLetterTable {
+    static let heldCount = "SELECT count(*) FROM dead_letters INDEXED BY dead_letters_state WHERE state = 'held'"
 }

@@ -14,6 +14,7 @@ public import Messaging
 ///                     retryable ─► outbox row to a waiting queue, attempt + 1 ─► acknowledge
 ///                     retryable, last attempt; poison ─► outbox row to the dead-letter queue ─► acknowledge
 ///                     interrupted ─► give back          fatal ─► stop
+///                     the store cannot write ─► tried again here, for minutes ─► give back
 /// ```
 /// A retry and a dead letter are outbox rows, so a crash at any point loses neither the message nor the count.
 public struct CommandProcessor: MessageProcessor {
@@ -46,20 +47,30 @@ public struct CommandProcessor: MessageProcessor {
         pause = StorePause(store)
     }
 
-    /// Handles each message in a unit of its own, as the graph above says; waits a moment while the store cannot write.
-    public func process(_ batch: [ReceivedMessage]) async -> [Verdict] {
+    /// Handles each message in a unit of its own, as the graph above says.
+    public func process(_ batch: [ReceivedMessage]) async -> [Verdict] { await process(batch, until: { false }) }
+
+    /// Handles each message in a unit of its own, as the graph above says. While the store cannot write, for want of room
+    /// on the disk say, the messages wait here and are tried again; they are given back after about five minutes, or when
+    /// the end is asked for.
+    public func process(_ batch: [ReceivedMessage], until isEnding: @Sendable () -> Bool) async -> [Verdict] {
         Failpoints.reach("inbox.before-handling", about: batch.subjects)
         if Sabotage.isOn("inbox-in-its-own-transaction") { await claimAhead(batch) }
-        let results = await store.writeEach(
-            batch.map { message in
-                RecoverableUnit(
-                    run: { try handle(message, in: $0) },
-                    recover: { try recover(message, from: $0, in: $1) }
-                )
-            }
-        )
+        let units = batch.map { message in
+            RecoverableUnit<Step>(
+                run: { try handle(message, in: $0) },
+                recover: { try recover(message, from: $0, in: $1) }
+            )
+        }
+        // Told when the waiting begins, since it may be long, and not once more when it was in vain.
+        var waited: Set<Int> = []
+        let results = await pause.writeEach(units, until: isEnding) { index, failure in
+            waited.insert(index)
+            observe(batch[index], .givenBack, failure, .zero)
+        }
         var storeFailure: Failure?
-        let verdicts = zip(batch, results).map { message, result -> Verdict in
+        let verdicts = zip(batch.indices, results).map { index, result -> Verdict in
+            let message = batch[index]
             switch result {
             case .success(let step):
                 observe(message, step.outcome, step.failure, step.duration)
@@ -71,11 +82,11 @@ public struct CommandProcessor: MessageProcessor {
                     return .stop(failure)
                 }
                 if failure.isOfStore { storeFailure = failure }
-                observe(message, .givenBack, failure, .zero)
+                if !waited.contains(index) { observe(message, .givenBack, failure, .zero) }
                 return .giveBack(failure)
             }
         }
-        await pause.afterBatch(storeFailure)
+        await pause.afterBatch(storeFailure, until: isEnding)
         Failpoints.reach("inbox.before-ack", about: batch.subjects)
         return verdicts
     }

@@ -32,6 +32,7 @@ public struct ProcessingObservation: Sendable {
         /// Waits, with its key, until it is tried again.
         case parked
         case deadLettered = "dead-lettered"
+        /// Not handled, and not at fault: it is given back, or waits here until the store can write again.
         case givenBack = "given-back"
         /// The process must stop.
         case stopped

@@ -70,7 +70,7 @@ final class OutboxFeed: Sendable {
         wake?.signal()
     }
 
-    /// Tells the relay that an operator changed rows.
+    /// Tells the relay that rows of a key were parked, or are not parked any more.
     func append(_ change: OutboxChange) {
         let wake = state.withLock { state -> WakeSignal? in
             guard state.mode != .detached else { return nil }
@@ -109,7 +109,7 @@ final class OutboxFeed: Sendable {
     }
 }
 
-/// What an operator did to a row.
+/// What a committed unit, an operator's or the relay's own, made of a key.
 enum OutboxChange: Sendable {
     /// The key's rows may be sent again: look at the table.
     case released(OutboxKey)

@@ -111,9 +111,13 @@ public final class OutboxRelay: Sendable {
     func write(_ marks: RelayWindow.Marks) async throws {
         guard !marks.isEmpty else { return }
         let keep = configuration.retention > .zero
-        try await store.write { transaction in
+        let feed = store.feeds.feed(transport)
+        try await store.write { [transport] transaction in
             let now = transaction.now
             let db = transaction.db
+            var changes: [OutboxChange] = []
+            // An operator may have parked rows while they were with the broker. Confirmed, they block their key no more.
+            let freed = try OutboxTable.parkedKeys(transport, among: marks.confirmed, in: db)
             try OutboxTable.markPublished(marks.confirmed, at: now, keep: keep, in: db)
             for failed in marks.failed {
                 try OutboxTable.recordFailure(
@@ -125,7 +129,19 @@ public final class OutboxRelay: Sendable {
                 )
             }
             for parked in marks.parked {
-                try OutboxTable.park(parked.seq, attempts: parked.attempts, reason: parked.reason, at: now, in: db)
+                let isBlocked =
+                    try OutboxTable.park(parked.seq, attempts: parked.attempts, reason: parked.reason, at: now, in: db)
+                    || OutboxTable.isParked(parked.key, in: db)
+                changes.append(isBlocked ? .parked(parked.key) : .released(parked.key))
+            }
+            for key in freed {
+                let isBlocked = try OutboxTable.isParked(key, in: db)
+                changes.append(isBlocked ? .parked(key) : .released(key))
+            }
+            guard !changes.isEmpty else { return }
+            // What the table says decides, not what the window thought before an operator came in between.
+            transaction.afterCommit { [changes] in
+                for change in changes { feed.append(change) }
             }
         }
     }

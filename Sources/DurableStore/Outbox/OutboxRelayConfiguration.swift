@@ -17,11 +17,12 @@ public struct OutboxRelayConfiguration: Sendable {
     public var firstPause: Duration
     /// The longest pause of a key whose row fails while others succeed.
     public var longestKeyPause: Duration
-    /// The longest pause of the whole relay while nothing succeeds.
+    /// The longest pause of the whole relay, and of a key that fails alone, while nothing succeeds.
     public var longestTransportPause: Duration
     /// Failed attempts after which a row is parked. Only failures that happen while other messages succeed count.
     public var maximumAttempts: Int
-    /// How long published rows are kept; zero deletes them at once.
+    /// How long published rows are kept; zero deletes them at once. While many unpublished rows are older than that, it may be
+    /// a minute longer.
     public var retention: Duration
     /// The most rows looked at in one purge.
     public var purgeBatch: Int

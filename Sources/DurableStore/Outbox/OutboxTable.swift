@@ -140,42 +140,65 @@ enum OutboxTable {
         return db.changesCount > 0
     }
 
-    /// Deletes published rows older than `cutoff`, looking at no more than `limit` rows after `seq`.
+    /// The keys of those among these rows that are parked.
     ///
-    /// - Returns: the last row looked at, and whether there may be more to delete.
+    /// Asked with each batch of marks: one look into an index that as a rule is empty.
+    static func parkedKeys(_ transport: Transport, among seqs: [Int64], in db: Database) throws -> [OutboxKey] {
+        guard let first = seqs.min(), let last = seqs.max() else { return [] }
+        let parked = try db.cachedStatement(
+            sql: """
+                SELECT seq FROM outbox INDEXED BY outbox_parked
+                WHERE transport = ? AND seq BETWEEN ? AND ? AND parked_at IS NOT NULL ORDER BY seq
+                """
+        ).all([transport.rawValue, first, last]) { try $0[0] as Int64 }
+        guard !parked.isEmpty else { return [] }
+        let wanted = Set(seqs)
+        return try parked.filter { wanted.contains($0) }.compactMap { try row($0, in: db)?.pending.key }
+    }
+
+    /// What one unit of a purge did.
+    struct Purged: Sendable {
+        /// The last row looked at.
+        let cursor: Int64
+        /// Rows older than the cutoff, published or not.
+        let looked: Int
+        let deleted: Int
+        /// Whether there may be more to delete.
+        let hasMore: Bool
+    }
+
+    /// Deletes published rows older than `cutoff`, looking at no more than `limit` rows after `seq`.
     static func purge(
         after seq: Int64,
         publishedBefore cutoff: Timestamp,
         limit: Int,
         in db: Database
-    ) throws -> (cursor: Int64, deleted: Int, hasMore: Bool) {
+    ) throws -> Purged {
         let rows = try db.cachedStatement(
             sql: "SELECT seq, created_at, published_at FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?"
         ).all([seq, limit]) { row in
             try (seq: row[0] as Int64, createdAt: row[1] as Int64, publishedAt: row[2] as Int64?)
         }
         var last = seq
+        var looked = 0
         var doomed: [Int64] = []
         for row in rows {
             // Rows are in order of creation: from here on all are too young. (A clock that stepped back only delays.)
             if row.createdAt >= cutoff.millisecondsSinceEpoch {
-                return try delete(doomed, last, hasMore: false, in: db)
+                try delete(doomed, in: db)
+                return Purged(cursor: last, looked: looked, deleted: doomed.count, hasMore: false)
             }
             last = row.seq
+            looked += 1
             if let published = row.publishedAt, published < cutoff.millisecondsSinceEpoch { doomed.append(last) }
         }
-        return try delete(doomed, last, hasMore: rows.count == limit, in: db)
+        try delete(doomed, in: db)
+        return Purged(cursor: last, looked: looked, deleted: doomed.count, hasMore: rows.count == limit)
     }
 
-    private static func delete(
-        _ seqs: [Int64],
-        _ last: Int64,
-        hasMore: Bool,
-        in db: Database
-    ) throws -> (cursor: Int64, deleted: Int, hasMore: Bool) {
+    private static func delete(_ seqs: [Int64], in db: Database) throws {
         let statement = try db.cachedStatement(sql: "DELETE FROM outbox WHERE seq = ?")
         for seq in seqs { try statement.run([seq]) }
-        return (last, seqs.count, hasMore)
     }
 }
 

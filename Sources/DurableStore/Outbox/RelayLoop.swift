@@ -29,12 +29,12 @@ struct RelayLoop {
     private var storePausedUntil: Int64 = 0
     private var purgeCursor: Int64 = 0
     private var nextPurge: Int64 = 0
+    private var purgePace: PurgePace
     private var isPurging = false
     private let start = ContinuousClock.now
     private(set) var ending: Ending?
 
     private static let scanLimit = 512
-    private static let purgeInterval: Int64 = 1000
     private static let storePause: Int64 = 200
 
     init(relay: OutboxRelay, feed: OutboxFeed, mailbox: RelayMailbox, window: RelayWindow) {
@@ -42,6 +42,7 @@ struct RelayLoop {
         self.feed = feed
         self.mailbox = mailbox
         self.window = window
+        purgePace = PurgePace(batch: relay.configuration.purgeBatch)
     }
 
     private var now: Int64 { (ContinuousClock.now - start).wholeMilliseconds }
@@ -93,15 +94,17 @@ struct RelayLoop {
             } else {
                 window.marked(done.confirmed)
             }
-        case .purged(let cursor, let count, let hasMore):
+        case .purged(let done):
             isPurging = false
+            purgePace.add(looked: done.looked, deleted: done.deleted)
+            if !done.hasMore { purgePace.finishRound() }
             // From the start again after each round: rows that were parked or late are behind the cursor.
-            purgeCursor = hasMore ? cursor : 0
-            nextPurge = hasMore ? now : now + Self.purgeInterval
-            if count > 0 { relay.observer(.purged(count: count)) }
+            purgeCursor = done.hasMore ? done.cursor : 0
+            nextPurge = done.hasMore ? now : now + purgePace.pause
+            if done.deleted > 0 { relay.observer(.purged(count: done.deleted)) }
         case .purgeFailed(let failure):
             isPurging = false
-            nextPurge = now + Self.purgeInterval
+            nextPurge = now + purgePace.pause
             storeFailed(failure)
         }
     }
@@ -225,7 +228,7 @@ struct RelayLoop {
                 let done = try await relay.store.write { [limit = relay.configuration.purgeBatch] transaction in
                     try OutboxTable.purge(after: cursor, publishedBefore: cutoff, limit: limit, in: transaction.db)
                 }
-                mailbox.put(.purged(cursor: done.cursor, count: done.deleted, hasMore: done.hasMore))
+                mailbox.put(.purged(done))
             } catch {
                 mailbox.put(.purgeFailed(Failure(classifyingStoreError: error)))
             }

@@ -7,7 +7,7 @@ enum RelayEvent: Sendable {
     case reloaded(RelayWindow.Reload, Result<[PendingRow], any Error>)
     case scanned(Result<[PendingRow], any Error>, limit: Int)
     case marked(RelayWindow.Marks, failure: Failure?)
-    case purged(cursor: Int64, count: Int, hasMore: Bool)
+    case purged(OutboxTable.Purged)
     case purgeFailed(Failure)
 }
 

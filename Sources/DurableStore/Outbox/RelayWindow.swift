@@ -8,7 +8,7 @@ import OrderedCollections
 /// ```
 /// key:  open ──row fails while others succeed──► held(until) ──time, operator──► open
 ///        │                                          └──attempts used up──► parked
-///        └──row can never be sent──► parked ──operator unparks or discards──► open
+///        └──row can never be sent──► parked ──operator unparks or discards, confirmed after all──► open
 /// ```
 /// Rows of a key that is held or parked, and rows beyond a key's share, are not kept: they are *spilled*, and are read from
 /// the table again when it is their turn. So a key that cannot move takes no room, and the others never wait for it.
@@ -42,6 +42,7 @@ struct RelayWindow {
 
         struct Parked: Sendable {
             let seq: Int64
+            let key: OutboxKey
             let attempts: Int
             let reason: String
         }
@@ -285,7 +286,7 @@ struct RelayWindow {
         forgetMarks()
     }
 
-    /// An operator changed rows of a key.
+    /// Rows of a key were parked, or are not parked any more.
     mutating func apply(_ change: OutboxChange) {
         switch change {
         case .parked(let key):
@@ -376,11 +377,18 @@ struct RelayWindow {
             if case .parked = state.hold {} else { state.hold = .parked }
             held.remove(key)
             marks.parked.append(
-                Marks.Parked(seq: head.seq, attempts: attempts, reason: "\(failure.code): \(failure.description)")
+                Marks.Parked(
+                    seq: head.seq,
+                    key: key,
+                    attempts: attempts,
+                    reason: "\(failure.code): \(failure.description)"
+                )
             )
             return
         }
-        let pause = backoff(state.failures, longest: configuration.longestKeyPause, random: random)
+        // While nothing succeeds the transport is waited for, and this key may be the only one to notice that it is back.
+        let longest = isCounted ? configuration.longestKeyPause : configuration.longestTransportPause
+        let pause = backoff(state.failures, longest: longest, random: random)
         if isCounted {
             marks.failed.append(
                 Marks.Failed(seq: head.seq, attempts: attempts, failure: failure, pauseMilliseconds: pause)

@@ -17,6 +17,7 @@ public final class DurableStore: Sendable {
     let random: @Sendable () -> UInt64
     let deadlineWake = WakeSignal()
     let feeds: OutboxFeeds
+    let triesBeforeGivingBack: Int
     private let pausing: @Sendable (Duration) async -> Void
     private let isSimulated: Bool
 
@@ -78,6 +79,7 @@ public final class DurableStore: Sendable {
         self.feeds = feeds
         self.isSimulated = isSimulated
         pausing = configuration.pause
+        triesBeforeGivingBack = max(1, configuration.triesBeforeGivingBack)
         let onHandover = configuration.onHandover
         writer = GroupCommitWriter(database: database, configuration: configuration, clock: clock) { rows in
             feeds.append(rows)

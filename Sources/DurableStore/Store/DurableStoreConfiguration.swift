@@ -24,6 +24,9 @@ public struct DurableStoreConfiguration: Sendable {
     public var onHandover: (@Sendable (Set<Transport>) -> Void)?
     /// How the parts that work on the store wait before they try something again. A simulation lets no real time pass here.
     public var pause: @Sendable (Duration) async -> Void = { try? await Task.sleep(for: $0) }
+    /// How often the consumers of queues try what the store could not write before they give it back, at least 1. With the
+    /// pauses in between, 100 ms growing to 5 s, the default makes about five minutes; see `StorePause`.
+    public var triesBeforeGivingBack = 60
 
     /// Makes a configuration; see the properties.
     public init(

@@ -5,7 +5,7 @@ internal import CRdKafka
 /// Threads: librdkafka's functions may be called from any thread at once, so this class needs no lock; `topics` is the exception and
 /// belongs to the producer's owner thread. Functions named *poll…* and those that say "blocks" wait; they run on threads of our own,
 /// never on the cooperative pool. Lifetime: while somebody holds a reference the handle lives, so a late call can never reach freed
-/// memory; the owner thread drops the last one (see `RDKafkaHandle`).
+/// memory; the owner chooses the thread that drops the last one (see `RDKafkaHandle`).
 final class RDKafkaClient: @unchecked Sendable {
     enum Kind: Sendable { case producer, consumer, admin }
 

@@ -3,7 +3,8 @@ internal import CRdKafka
 /// Owner of an `rd_kafka_t` and of the queues taken from it.
 ///
 /// rdkafka.h: queue references must be given back before the client is destroyed. The destruction waits for librdkafka's threads
-/// (typically milliseconds), so the last reference to the owning `RDKafkaClient` is dropped on a thread that may block.
+/// (typically milliseconds, but seconds while a commit is unanswered), so the last reference to the owning `RDKafkaClient` is dropped on a
+/// thread that may block.
 struct RDKafkaHandle: ~Copyable {
     let raw: OpaquePointer
     /// Delivery reports, logs, statistics, errors, commit results.

@@ -5,14 +5,14 @@ import Synchronization
 /// Lifetime and threads of a consumer's or an admin's handle.
 ///
 /// ```
-/// idle ──start()──► starting ──handle made──► running ──shutdown()──► closing ──handle freed──► closed
+/// idle ──start()──► starting ──handle made──► running ──shutdown()──► closing ──freed, or limit──► closed
 ///  │                   └──librdkafka refuses──────────────────────────────────────────────────► closed(error)
 ///  └──shutdown()─────────────────────────────────────────────────────────────────────────────► closed
 /// ```
 ///
 /// Three serial dispatch queues, all allowed to block: `loop` serves the main queue (logs, statistics, commit results) from start to
 /// end, `fetching` polls records while somebody asks for them, `calls` carries blocking questions. Jobs are put on them only under the
-/// lock and only while running, and `loop` waits for both before it frees the handle.
+/// lock and only while running, and `loop` waits for both before it gives the handle to `freeing`, which may outlive everything else.
 final class ClientCore: Sendable {
     private enum Phase {
         case idle
@@ -36,6 +36,7 @@ final class ClientCore: Sendable {
     /// True from the wish to stop on: polls return early.
     let isStopping = Atomic(false)
     private let loop: DispatchQueue
+    private let freeing: DispatchQueue
     private let state = Mutex(State())
     private let settings: [(String, String)]
     private let extra: [String: String]
@@ -45,6 +46,8 @@ final class ClientCore: Sendable {
 
     /// Longest time that one turn of the loop waits. Wishes wake it at once; this only bounds the cost of a missed one.
     private static let turnMilliseconds = 250
+    /// So long the freeing of the handle may take though the limit of closing has passed; typically it takes milliseconds.
+    private static let freeingPatience: Duration = .milliseconds(500)
 
     init(
         role: String,
@@ -62,6 +65,7 @@ final class ClientCore: Sendable {
         self.events = events
         self.leave = leave
         loop = DispatchQueue(label: "kafka.\(role).loop")
+        freeing = DispatchQueue(label: "kafka.\(role).freeing")
         fetching = DispatchQueue(label: "kafka.\(role).fetching")
         calls = DispatchQueue(label: "kafka.\(role).calls")
     }
@@ -103,7 +107,7 @@ final class ClientCore: Sendable {
         if ended { finish(nil) }
     }
 
-    /// Waits until the handle is gone. Answers why it could not start, if so.
+    /// Waits until the handle is gone, or left to be freed by itself. Answers why it could not start, if so.
     func untilClosed() async -> KafkaError? {
         await withCheckedContinuation { continuation in
             let answer: KafkaError?? = state.withLock { state in
@@ -211,24 +215,16 @@ final class ClientCore: Sendable {
     // MARK: the loop's thread
 
     private func live() {
+        let owner: ClientOwner
         do throws(KafkaError) {
-            let client = try RDKafkaClient(
-                leave == nil ? .admin : .consumer,
-                settings: settings,
-                extra: extra,
-                logLevel: events.libraryLogLevel
+            owner = ClientOwner(
+                try RDKafkaClient(
+                    leave == nil ? .admin : .consumer,
+                    settings: settings,
+                    extra: extra,
+                    logLevel: events.libraryLogLevel
+                )
             )
-            let ready: [CheckedContinuation<Void, any Error>] = state.withLock { state in
-                // A wish to stop may have come while starting.
-                state.phase = isStopping.load(ordering: .acquiring) ? .closing : .running(client)
-                defer { state.ready.removeAll() }
-                return Array(state.ready.values)
-            }
-            for waiter in ready { waiter.resume() }
-            while !isStopping.load(ordering: .acquiring) {
-                if let event = client.pollMain(milliseconds: Self.turnMilliseconds) { handle(event) }
-            }
-            close(client)
         } catch {
             events.logger.error(
                 "Kafka client refused to start",
@@ -236,8 +232,38 @@ final class ClientCore: Sendable {
             )
             return finish(error)
         }
-        // The last reference was `client`: by now the handle is freed.
+        let deadline = serve(owner)
+        free(owner, by: deadline)
         finish(nil)
+    }
+
+    /// The handle's working life and its closing; the answer is when that had to be done. A function of its own, never merged into its
+    /// caller: when it returns, this thread holds no reference to the client any more.
+    @inline(never)
+    private func serve(_ owner: ClientOwner) -> ContinuousClock.Instant {
+        guard let client = owner.client else { return ContinuousClock.now }
+        let ready: [CheckedContinuation<Void, any Error>] = state.withLock { state in
+            // A wish to stop may have come while starting.
+            state.phase = isStopping.load(ordering: .acquiring) ? .closing : .running(client)
+            defer { state.ready.removeAll() }
+            return Array(state.ready.values)
+        }
+        for waiter in ready { waiter.resume() }
+        while !isStopping.load(ordering: .acquiring) {
+            if let event = client.pollMain(milliseconds: Self.turnMilliseconds) { handle(event) }
+        }
+        return close(client)
+    }
+
+    /// Drops the owner's reference on a thread that nothing waits for: while an answer of a broker is outstanding, such as that to a
+    /// commit, librdkafka's destruction waits for it beyond every limit of ours. The process may end meanwhile.
+    private func free(_ owner: ClientOwner, by deadline: ContinuousClock.Instant) {
+        let freed = DispatchGroup()
+        freeing.async(group: freed) { owner.release() }
+        let patience = max(deadline - ContinuousClock.now, Self.freeingPatience).wholeMilliseconds(1...300_000)
+        if freed.wait(timeout: .now() + .milliseconds(patience)) == .timedOut {
+            events.logger.warning("Kafka client is left to end by itself")
+        }
     }
 
     private func handle(_ event: MainEvent) {
@@ -248,7 +274,7 @@ final class ClientCore: Sendable {
         }
     }
 
-    private func close(_ client: RDKafkaClient) {
+    private func close(_ client: RDKafkaClient) -> ContinuousClock.Instant {
         state.withLock { $0.phase = .closing }
         let deadline = ContinuousClock.now + closeTimeout
         client.wakeConsumer()
@@ -261,6 +287,7 @@ final class ClientCore: Sendable {
         }
         leave?(client, deadline)
         while let event = client.pollMain(milliseconds: 0) { handle(event) }
+        return deadline
     }
 
     private func finish(_ error: KafkaError?) {
@@ -278,4 +305,16 @@ final class ClientCore: Sendable {
         for waiter in commits { waiter.resume(throwing: KafkaError(.closed)) }
         for waiter in closed { waiter.resume(returning: error) }
     }
+}
+
+/// Holds the client's own reference, so that the thread which drops it can be chosen.
+private final class ClientOwner: Sendable {
+    private let held: Mutex<RDKafkaClient?>
+
+    init(_ client: RDKafkaClient) { held = Mutex(client) }
+
+    var client: RDKafkaClient? { held.withLock { $0 } }
+
+    /// Drops the reference; blocks until the handle is freed if it was the last one.
+    func release() { held.withLock { $0 = nil } }
 }

@@ -7,6 +7,10 @@ import Synchronization
 /// **Order.** Records are handed to librdkafka in the order of the calls, and within a call in the order of the array; with the same key
 /// (and so the same partition) they are stored in that order, without gaps, for as long as the handle lives.
 ///
+/// A record that is refused at once (too large, say) stops the later ones of its key in its call: they come back as
+/// `notPersisted(.cancelled)`, which asks for another attempt. Records without a key, of other keys and of other calls go on. What the broker
+/// itself refuses later stops nothing.
+///
 /// **Results.** `publish` returns when every record has its result. While brokers are away it simply waits: nothing is dropped.
 ///
 /// **Bounds.** At most `maxMessagesInFlight` records and `maxBytesInFlight` bytes are with librdkafka; further calls wait (in order) before

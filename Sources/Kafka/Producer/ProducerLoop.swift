@@ -103,6 +103,11 @@ final class ProducerLoop {
         while let submission = pending.first {
             while !submission.isHandedOver {
                 let record = submission.records[submission.next]
+                // Retriable: the caller decides about the refused one, and publishes these again after it.
+                if submission.isStopped(record) {
+                    submission.refused(.notPersisted(.cancelled))
+                    continue
+                }
                 let bytes = record.windowBytes
                 guard window.admits(bytes: bytes) else { return }
                 let token = inFlight.insert(.init(submission: submission, index: submission.next, bytes: bytes))
@@ -123,6 +128,7 @@ final class ProducerLoop {
                 case .messageTooLarge: submission.refused(.tooLarge)
                 default: submission.refused(.notPersisted(code))
                 }
+                submission.stop(record)
             }
             pending.removeFirst()
             if submission.isFinished { open[submission.id] = nil }

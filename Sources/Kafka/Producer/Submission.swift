@@ -7,9 +7,18 @@ final class Submission: @unchecked Sendable {
     let records: [KafkaRecord]
     /// Index of the first record not yet handed to the library.
     private(set) var next = 0
+    /// What may not be handed over any more, since it would overtake a record that was refused.
+    private var stopped: Set<Lane> = []
     private var results: [KafkaPublishResult?]
     private var missing: Int
     private var caller: CheckedContinuation<[KafkaPublishResult], Never>?
+
+    /// Records with the same key, topic and partition stand in the log in the order of the call.
+    private struct Lane: Hashable {
+        let topic: String
+        let partition: Int32?
+        let key: [UInt8]
+    }
 
     init(id: UInt64, records: [KafkaRecord], caller: CheckedContinuation<[KafkaPublishResult], Never>) {
         self.id = id
@@ -32,6 +41,22 @@ final class Submission: @unchecked Sendable {
     func refused(_ result: KafkaPublishResult) {
         settle(next, result)
         next += 1
+    }
+
+    /// Lets no later record of this call pass that one, which was refused. Records without a key have no order to keep.
+    func stop(_ record: KafkaRecord) {
+        if let lane = Self.lane(of: record) { stopped.insert(lane) }
+    }
+
+    /// Whether a record would overtake a refused one.
+    func isStopped(_ record: KafkaRecord) -> Bool {
+        // Nearly always empty: the key is not hashed for nothing.
+        guard !stopped.isEmpty, let lane = Self.lane(of: record) else { return false }
+        return stopped.contains(lane)
+    }
+
+    private static func lane(of record: KafkaRecord) -> Lane? {
+        record.key.map { Lane(topic: record.topic, partition: record.partition, key: $0) }
     }
 
     /// Sets one result; later ones for the same record are ignored (a report after the caller has given up).

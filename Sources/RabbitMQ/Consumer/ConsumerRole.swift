@@ -66,7 +66,9 @@ final class ConsumerRole: ConnectionRole {
 
     func serve(_ link: Link) throws(RabbitMQError) {
         while true {
-            for command in context.mailbox.takeAll() { try settle(command, link) }
+            try Self.settleEach(context.mailbox.takeAll()) { (command) throws(RabbitMQError) in
+                try settle(command, link)
+            }
             try receive(link)
             reportBlock(link)
             switch context.control.ending {
@@ -79,23 +81,39 @@ final class ConsumerRole: ConnectionRole {
         }
     }
 
+    /// Settles one command after the other. When one fails, so does the connection: the later ones, which only this thread still knows
+    /// of, are answered as stale.
+    static func settleEach(
+        _ commands: [SettleCommand],
+        _ settle: (SettleCommand) throws(RabbitMQError) -> Void
+    ) throws(RabbitMQError) {
+        for (index, command) in commands.enumerated() {
+            do throws(RabbitMQError) {
+                try settle(command)
+            } catch {
+                answerStale(Array(commands.dropFirst(index + 1)))
+                throw error
+            }
+        }
+    }
+
     func lost() {
         lanes = [:]
         context.buffer.begin(epoch: 0)
-        answerStale(context.mailbox.takeAll())
+        Self.answerStale(context.mailbox.takeAll())
     }
 
     func idle(at now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
-        answerStale(context.mailbox.takeAll())
+        Self.answerStale(context.mailbox.takeAll())
         return nil
     }
 
     func finish() {
         context.buffer.close()
-        answerStale(context.mailbox.close())
+        Self.answerStale(context.mailbox.close())
     }
 
-    private func answerStale(_ commands: [SettleCommand]) {
+    private static func answerStale(_ commands: [SettleCommand]) {
         for command in commands { command.continuation.resume(returning: command.settlements.map { _ in .stale }) }
     }
 

@@ -33,6 +33,9 @@ struct ConfirmTable<Entry> {
     /// How many entries wait.
     private(set) var count = 0
 
+    /// The entry that has waited longest.
+    var oldest: Entry? { head < slots.count ? slots[head]?.entry : nil }
+
     private var nextTag: UInt64 { firstTag + UInt64(slots.count - head) }
 
     /// Adds a publish and returns its delivery tag. To be called in the order in which the publishes are sent.

@@ -1,7 +1,8 @@
 /// The publisher's side of its connection: pending messages, messages in flight, confirms. Owned by one thread.
 ///
 /// A message goes `pending → in flight → finished`. Pending ones become `notConnected` at their deadline. Ones in flight become
-/// `unknown` at theirs or when the connection goes, and keep their place in the window until the broker has answered.
+/// `unknown` at theirs or when the connection goes, and keep their place in the window until the broker has answered. A call that was
+/// abandoned is at its deadline.
 final class PublisherRole: ConnectionRole {
     /// What the role shares with the publisher.
     struct Context: Sendable {
@@ -41,6 +42,8 @@ final class PublisherRole: ConnectionRole {
     private var nextExpiry = ContinuousClock.now
     /// When the broker last confirmed something, or when there last was nothing to confirm.
     private var lastProgress = ContinuousClock.now
+    /// When the broker was last seen to take no publishes, or when the connection was made.
+    private var lastBlocked = ContinuousClock.now
     private var reportedBlock: String?
 
     init(_ context: Context) { self.context = context }
@@ -50,6 +53,7 @@ final class PublisherRole: ConnectionRole {
     func setUp(_ link: Link) throws(RabbitMQError) {
         reportedBlock = nil
         lastProgress = .now
+        lastBlocked = .now
         if context.options.topology != .empty {
             try link.openChannel(Self.topologyChannel)
             try link.declare(context.options.topology, channel: Self.topologyChannel)
@@ -228,11 +232,13 @@ final class PublisherRole: ConnectionRole {
         nextExpiry = now + Self.tick
         context.window.expire(at: now)
         if !pending.isEmpty {
-            for entry in pending.remove(where: { $0.deadline <= now }) { finish(entry, .notConnected) }
+            for entry in pending.remove(where: { $0.deadline <= now || $0.call.isAbandoned }) {
+                finish(entry, .notConnected)
+            }
         }
         guard inFlight.count > 0 else { return }
         inFlight.update { entry in
-            guard entry.deadline <= now, !entry.isReported else { return }
+            guard !entry.isReported, entry.deadline <= now || entry.call.isAbandoned else { return }
             report(entry, .unknown)
             entry.isReported = true
         }
@@ -242,10 +248,20 @@ final class PublisherRole: ConnectionRole {
     ///
     /// A channel of RabbitMQ 3.10 that publishes to a quorum queue before the queue has found its leader, right after the broker's
     /// start, can wait for ever; a new channel works.
+    ///
+    /// A single message that is never confirmed while others are must end the connection too: it would hold its place in the window,
+    /// and the table would grow behind it, for ever.
     private func checkProgress(_ link: Link, at now: ContinuousClock.Instant) throws(RabbitMQError) {
+        if link.blockedReason != nil { lastBlocked = now }
         if inFlight.count == 0 || link.blockedReason != nil { lastProgress = now }
-        guard now - lastProgress >= context.options.confirmStallTimeout else { return }
-        throw RabbitMQError(.timeout, "the broker has confirmed nothing for \(context.options.confirmStallTimeout)")
+        let patience = context.options.confirmStallTimeout
+        guard now - lastProgress < patience else {
+            throw RabbitMQError(.timeout, "the broker has confirmed nothing for \(patience)")
+        }
+        guard let oldest = inFlight.oldest else { return }
+        guard now - max(oldest.deadline, lastBlocked) < patience else {
+            throw RabbitMQError(.timeout, "the broker confirms others, but has left a message behind")
+        }
     }
 
     private func finish(_ entry: Entry, _ result: RabbitMQPublishResult) {

@@ -23,8 +23,12 @@ public final class RabbitMQPublisher: Sendable {
         /// confirm.
         public var publishTimeout: Duration = .seconds(10)
         /// A connection is given up, and made anew, when messages are in flight and for so long not one was confirmed. What was in
-        /// flight is ``RabbitMQPublishResult/unknown`` then.
+        /// flight is ``RabbitMQPublishResult/unknown`` then. The same when others are confirmed, but one is so much later than its
+        /// `publishTimeout`.
         public var confirmStallTimeout: Duration = .seconds(5)
+        /// How long a `publish(_:)` whose task was cancelled still waits for confirms; they come within milliseconds where the broker
+        /// is well, and save its messages from being sent twice.
+        public var cancellationGrace: Duration = .seconds(1)
         /// Declared at every (re)connect.
         public var topology = RabbitMQTopology.empty
 
@@ -118,6 +122,9 @@ public final class RabbitMQPublisher: Sendable {
     ///
     /// Messages of one call, and those of calls that follow one another, are sent in order. `run()` must be under way or come.
     ///
+    /// When the task is cancelled, it returns after `cancellationGrace` at the latest: what had no room yet is
+    /// ``RabbitMQPublishResult/notConnected``, what has no confirm then is ``RabbitMQPublishResult/unknown``.
+    ///
     /// - Returns: one result per message, in the same order.
     public func publish(_ messages: [RabbitMQMessage]) async -> [RabbitMQPublishResult] {
         guard !messages.isEmpty else { return [] }
@@ -141,7 +148,11 @@ public final class RabbitMQPublisher: Sendable {
             bytes += message.windowCost
         }
         await submit(entries, bytes, call, deadline)
-        return await call.results()
+        return await withTaskCancellationHandler {
+            await call.results()
+        } onCancel: {
+            call.abandon(after: options.cancellationGrace)
+        }
     }
 
     private func submit(

@@ -26,7 +26,7 @@ enum AMQPMessages {
         return RabbitMQMessage(exchange: exchange, routingKey: routingKey, properties: properties, body: envelope.body)
     }
 
-    /// What arrived, with every header as text.
+    /// What arrived, with every header as text. A body that was too large to be taken is a fault: it looks empty.
     static func received(_ delivery: RabbitMQDelivery) -> ReceivedMessage {
         var headers: [(name: String, value: String)] = []
         for (name, value) in delivery.properties.headers.sorted(by: { $0.key < $1.key }) {
@@ -39,7 +39,8 @@ enum AMQPMessages {
             source: .queue(delivery.queue),
             headers: headers,
             body: delivery.body,
-            redelivered: delivery.isRedelivered
+            redelivered: delivery.isRedelivered,
+            fault: delivery.isOversized ? .oversizedBody : nil
         )
     }
 

@@ -8,7 +8,11 @@ import Synchronization
 ///
 /// Partitions are assigned by hand from the offsets that were committed together with the effects, so a takeover needs no
 /// group rebalance and no effect is ever without its offset. The offsets are also committed to the broker under the group's
-/// name, at most once a second, where tools that show lag look for them; nothing reads them back.
+/// name, at most once a second, where tools that show lag look for them; nothing reads them back, and nothing waits for
+/// them.
+///
+/// A place that the log does not have ends the subscription with a fatal failure, `offset-out-of-range`, provided that
+/// the consumer's `offsetReset` is `.fail`. Going on elsewhere would skip records or read others, and nobody would know.
 ///
 /// A record that is given back holds its partition: reading resumes at that record after ``holdTime``.
 public final class KafkaSubscription: Subscription {
@@ -28,6 +32,8 @@ public final class KafkaSubscription: Subscription {
         var held: Set<KafkaTopicPartition> = []
         var uncommitted: [KafkaTopicPartition: Int64] = [:]
         var lastCommit: ContinuousClock.Instant = .now
+        /// One commit is out; what is reached meanwhile goes with the next.
+        var isCommitting = false
     }
 
     private let consumer: KafkaConsumer
@@ -47,13 +53,17 @@ public final class KafkaSubscription: Subscription {
         while true {
             try Task.checkCancellation()
             await resumeHeld()
-            await commitIfDue()
+            commitIfDue()
             let records: [KafkaReceivedRecord]
             do {
                 records = try await consumer.nextBatch(max: limit, wait: .milliseconds(250))
             } catch let error as KafkaError {
                 if error.code == .closed { return [] }
                 if error.isFatal { throw Failure(.fatal, code: "consumer-unusable", error.sentence) }
+                if error.code == .autoOffsetReset || error.code == .offsetOutOfRange {
+                    try await standstill(error)
+                    continue
+                }
                 logger.warning("Reading from the event log failed; it is tried again.", metadata: ["error": "\(error)"])
                 try await Task.sleep(for: .milliseconds(250))
                 continue
@@ -118,17 +128,65 @@ public final class KafkaSubscription: Subscription {
         }
     }
 
-    private func commitIfDue() async {
+    /// A partition stands still because the library could not place it. It says the same of a place that does not exist
+    /// and of a question about the log's beginning that nobody answered, so the log is asked for its ends. Unless one of
+    /// the places lies outside them, the consumer ends, and its owner begins again from the offsets in the database.
+    ///
+    /// - Throws: a ``Failure`` with the code `offset-out-of-range`, or `CancellationError`.
+    private func standstill(_ error: KafkaError) async throws {
+        logger.warning("A partition of the event log stands still.", metadata: ["error": "\(error)"])
+        let lost: Failure?
+        do {
+            lost = try await lostPlace()
+        } catch {
+            logger.warning("The ends of the event log are not known.", metadata: ["error": "\(error)"])
+            lost = nil
+        }
+        if let lost { throw lost }
+        try await Task.sleep(for: .seconds(1))
+        consumer.shutdown()
+    }
+
+    private func lostPlace() async throws -> Failure? {
+        let places = try await consumer.positions().filter { $0.value >= 0 }
+        let ends = try await consumer.watermarks(places.keys.sorted())
+        for (partition, place) in places.sorted(by: { $0.key < $1.key }) {
+            guard let end = ends[partition], place < end.low || place > end.high else { continue }
+            return Failure(
+                .fatal,
+                code: "offset-out-of-range",
+                """
+                The reader is at offset \(place) of \(partition), but the event log has \(end.low) up to \(end.high): \
+                records were removed before they were read, or the log is another copy. Restore the log; or, to go on with \
+                the records that there are, stop the service and delete the partition's row from consumer_offsets.
+                """
+            )
+        }
+        return nil
+    }
+
+    private func commitIfDue() {
         let offsets = state.withLock { state -> [KafkaTopicPartition: Int64] in
-            guard !state.uncommitted.isEmpty, ContinuousClock.now - state.lastCommit >= Self.commitInterval else {
+            guard !state.isCommitting, !state.uncommitted.isEmpty,
+                ContinuousClock.now - state.lastCommit >= Self.commitInterval
+            else {
                 return [:]
             }
+            state.isCommitting = true
             state.lastCommit = .now
             let offsets = state.uncommitted
             state.uncommitted = [:]
             return offsets
         }
         guard !offsets.isEmpty else { return }
+        // Ends by itself: the consumer answers every commit, at the latest when it closes.
+        Task {
+            await commit(offsets)
+            state.withLock { $0.isCommitting = false }
+        }
+    }
+
+    private func commit(_ offsets: [KafkaTopicPartition: Int64]) async {
         Failpoints.reach("offsets.before-commit")
         do {
             try await consumer.commit(offsets)

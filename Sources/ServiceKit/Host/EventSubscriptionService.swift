@@ -8,6 +8,8 @@ import ServiceLifecycle
 ///
 /// Beside the new records, those that are parked are tried again; see ``EventProcessor``.
 ///
+/// Fails, and the service with it, where an offset is not in the log any more, or not yet: see ``KafkaSubscription``.
+///
 /// Partitions that appear later are noticed every ``discoveryInterval``: the loop ends and begins again with all of them.
 struct EventSubscriptionService: Service {
     let subscription: EventSubscription
@@ -51,6 +53,8 @@ struct EventSubscriptionService: Service {
             )
         }
         var configuration = KafkaConsumerConfiguration(client: client, groupID: subscription.handler.consumer)
+        // A place that the log has lost is for a person to decide about. Partitions without one start at the beginning.
+        configuration.offsetReset = .fail
         // Some batches ahead of the handler. A reader that is far behind gains nothing from more, and holds it for good.
         configuration.maxQueuedBytes = 8 << 20
         configuration.maxQueuedMessagesPerPartition = 10_000

@@ -153,7 +153,7 @@ final class ProcessingMetrics: Sendable {
         }
     }
 
-    /// Samples what has to be asked for, once a second, until cancelled.
+    /// Samples what has to be asked for, once a second, until cancelled; the outbox more rarely while it is long.
     func sample() async throws {
         let depth = registry.gauge(
             "waybill_outbox_unpublished",
@@ -167,18 +167,38 @@ final class ProcessingMetrics: Sendable {
         let letters = registry.gauge("waybill_dead_letters", help: "Dead letters that wait for a person.")
         let queue = registry.gauge("waybill_store_queue", help: "Units of work that wait for the writer.")
         var known: Set<String> = []
+        var pace = SamplingPace()
         while true {
             if let counts = try? await store.parkedCounts() { show(counts, known: &known) }
-            if let statistics = try? await store.outboxStatistics() {
-                depth.set(Int64(statistics.unpublished))
-                parked.set(Int64(statistics.parked))
-                age.set(Double(statistics.oldestUnpublishedAgeMilliseconds) / 1000)
+            if pace.isDue(at: .now) {
+                let start = ContinuousClock.now
+                if let statistics = try? await store.outboxStatistics() {
+                    depth.set(Int64(statistics.unpublished))
+                    parked.set(Int64(statistics.parked))
+                    age.set(Double(statistics.oldestUnpublishedAgeMilliseconds) / 1000)
+                }
+                pace.sampled(from: start, to: .now)
             }
-            if let counts = try? await store.deadLetterCounts() {
-                letters.set(Int64(counts.filter { $0.state == .held }.reduce(0) { $0 + $1.count }))
-            }
+            if let count = try? await store.heldDeadLetterCount() { letters.set(Int64(count)) }
             queue.set(Int64(store.queueDepth))
             try await Task.sleep(for: .seconds(1))
         }
+    }
+}
+
+/// When the outbox is to be counted again. Each row that waits costs a look-up, so in a long outage counting every second
+/// would take a reader's time away from the relay that has to catch up.
+struct SamplingPace {
+    /// Sampling takes no more than about one part in so many of the time…
+    static let restPerSample = 20
+    /// …but the figures never grow older than this, and what one sample takes.
+    static let longestRest: Duration = .seconds(60)
+
+    private var restsUntil: ContinuousClock.Instant?
+
+    func isDue(at now: ContinuousClock.Instant) -> Bool { restsUntil.map { now >= $0 } ?? true }
+
+    mutating func sampled(from start: ContinuousClock.Instant, to end: ContinuousClock.Instant) {
+        restsUntil = end + min((end - start) * Self.restPerSample, Self.longestRest)
     }
 }

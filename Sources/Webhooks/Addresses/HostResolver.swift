@@ -1,6 +1,3 @@
-import Dispatch
-import Synchronization
-
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -13,29 +10,22 @@ import Darwin
 public protocol HostResolver: Sendable {
     /// All addresses of a host, in the order in which they should be tried; empty when it has none.
     ///
-    /// Called for each attempt; nothing may be remembered between calls. Returns when it returns: the caller has a deadline of
-    /// its own.
+    /// Called for each attempt; nothing may be remembered between calls, though calls at the same time may share an answer. Returns
+    /// when it returns: the caller has a deadline of its own, and cancels the task when that has passed.
     func addresses(of host: String) async -> [IPAddress]
 }
 
 /// Asks the operating system (`getaddrinfo`), on threads of its own.
 public struct SystemResolver: HostResolver {
-    private static let queue = DispatchQueue(label: "webhooks.resolver", attributes: .concurrent)
-    /// The most lookups that block threads at the same time; more wait.
-    private static let slots = DispatchSemaphore(value: 32)
+    /// The most lookups that block threads at the same time, one per host; more wait.
+    private static let lookups = SharedLookups(slots: 32) { SystemResolver.lookUp($0, numericOnly: false) }
 
     /// Makes the resolver.
     public init() {}
 
     public func addresses(of host: String) async -> [IPAddress] {
         if let literal = IPAddress(host) { return [literal] }
-        return await withCheckedContinuation { continuation in
-            Self.queue.async {
-                Self.slots.wait()
-                defer { Self.slots.signal() }
-                continuation.resume(returning: Self.lookUp(host, numericOnly: false))
-            }
-        }
+        return await Self.lookups.addresses(of: host)
     }
 
     /// The address that a spelling without a name means to the operating system: `127.1`, `0x7f000001`, `2130706433` …

@@ -20,9 +20,10 @@ final class Connection: Sendable {
 
     var isUsable: Bool { channel.isActive }
 
-    /// Connects. No byte of a request is sent by this.
+    /// Connects. No byte of a request is sent by this. Closing the pool ends it.
     static func open(
         _ key: ConnectionKey,
+        for pool: ConnectionPool,
         on loop: any EventLoop,
         tls: NIOSSLContext?,
         timeout: TimeAmount
@@ -35,6 +36,9 @@ final class Connection: Sendable {
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    guard pool.beginOpening(channel) else { throw CancellationError() }
+                    let id = ObjectIdentifier(channel)
+                    channel.closeFuture.whenComplete { _ in pool.endOpening(id) }
                     let pipeline = channel.pipeline.syncOperations
                     if let tls {
                         // An address is verified as such (its SAN); a name goes into SNI and is verified as a name.
@@ -57,6 +61,7 @@ final class Connection: Sendable {
             }
             .connect(to: address)
             .flatMapThrowing { channel in
+                pool.endOpening(ObjectIdentifier(channel))
                 guard let handler = made.withLock({ $0 }) else { throw ChannelError.ioOnClosedChannel }
                 return Connection(key: key, channel: channel, handler: handler)
             }

@@ -22,6 +22,8 @@ final class ConnectionPool: Sendable {
         var idle: [ConnectionKey: [Connection]] = [:]
         var idleCount = 0
         var busy: [ObjectIdentifier: Connection] = [:]
+        /// Being connected: not yet a ``Connection``, but to be closed with the others.
+        var opening: [ObjectIdentifier: any Channel] = [:]
         var made = 0
         var isClosed = false
     }
@@ -53,6 +55,19 @@ final class ConnectionPool: Sendable {
             return nil
         }
     }
+
+    /// Notes a channel that is about to be connected, so that closing the pool ends the attempt.
+    /// - Returns: no when the pool is closed.
+    func beginOpening(_ channel: any Channel) -> Bool {
+        state.withLock { state in
+            guard !state.isClosed else { return false }
+            state.opening[ObjectIdentifier(channel)] = channel
+            return true
+        }
+    }
+
+    /// Forgets a channel that has been connected, or never will be.
+    func endOpening(_ id: ObjectIdentifier) { state.withLock { $0.opening[id] = nil } }
 
     /// Notes a new connection in use.
     /// - Returns: no when the pool is closed.
@@ -91,14 +106,17 @@ final class ConnectionPool: Sendable {
 
     /// Closes everything, also what is in use.
     func close() {
-        let connections = state.withLock { state in
+        let (connections, opening) = state.withLock { state in
             state.isClosed = true
             let all = Array(state.busy.values) + state.idle.values.flatMap { $0 }
+            let opening = Array(state.opening.values)
             state.busy = [:]
             state.idle = [:]
             state.idleCount = 0
-            return all
+            state.opening = [:]
+            return (all, opening)
         }
         for connection in connections { connection.close() }
+        for channel in opening { channel.close(mode: .all, promise: nil) }
     }
 }

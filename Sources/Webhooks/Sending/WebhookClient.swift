@@ -35,7 +35,15 @@ public final class WebhookClient: WebhookSending {
     private let options: Options
     private let pool: ConnectionPool
     private let tls = Mutex<NIOSSLContext?>(nil)
+    private let lookups = Mutex(Lookups())
     private let group = MultiThreadedEventLoopGroup.singleton
+
+    /// Those who wait for a name. A lookup itself cannot be ended; waiting for it can.
+    private struct Lookups {
+        var nextID = 0
+        var isInterrupted = false
+        var waiting: [Int: FirstAnswer<[IPAddress]?>] = [:]
+    }
 
     /// Makes a client.
     public init(policy: AddressPolicy, resolver: any HostResolver = SystemResolver(), options: Options = Options()) {
@@ -48,7 +56,14 @@ public final class WebhookClient: WebhookSending {
     /// Connections made so far. For tests and metrics.
     public var connectionsMade: Int { pool.made }
 
-    public func interrupt() async { pool.close() }
+    public func interrupt() async {
+        pool.close()
+        let waiting = lookups.withLock { lookups in
+            lookups.isInterrupted = true
+            return Array(lookups.waiting.values)
+        }
+        for waiter in waiting { waiter.give(nil) }
+    }
 
     public func send(_ request: WebhookRequest) async -> WebhookExchange {
         let start = NIODeadline.now()
@@ -68,6 +83,10 @@ public final class WebhookClient: WebhookSending {
         _ deadline: NIODeadline,
         _ exchange: inout WebhookExchange
     ) async {
+        guard !pool.isClosed else {
+            exchange.result = .failed(.interrupted, detail: "the sender stopped")
+            return
+        }
         guard !policy.requiresTLS || request.url.isSecure else {
             exchange.result = .failed(.blockedAddress, detail: "only https is permitted")
             return
@@ -121,6 +140,8 @@ public final class WebhookClient: WebhookSending {
         let context = url.isSecure ? try context() : nil
         var last: any Error = ChannelError.connectTimeout(.zero)
         for address in addresses {
+            // The attempt before this one may have failed because the pool was closed.
+            guard !pool.isClosed else { throw CancellationError() }
             let remaining = deadline - .now()
             guard remaining > .zero else { throw ChannelError.connectTimeout(.zero) }
             exchange.address = address
@@ -129,6 +150,7 @@ public final class WebhookClient: WebhookSending {
             do {
                 connection = try await Connection.open(
                     ConnectionKey(url: url, address: address),
+                    for: pool,
                     on: group.next(),
                     tls: context,
                     timeout: min(TimeAmount(options.connectTimeout), remaining)
@@ -158,16 +180,32 @@ public final class WebhookClient: WebhookSending {
         throw last
     }
 
-    /// The addresses of a host; `nil` when the deadline passed first.
+    /// The addresses of a host; `nil` when the deadline passed or the client was interrupted first.
     private func resolve(_ host: String, until deadline: NIODeadline) async -> [IPAddress]? {
         if let literal = IPAddress(host) { return [literal] }
         let resolver = resolver
         let loop = group.next()
-        return await withCheckedContinuation { continuation in
-            let first = FirstAnswer(continuation)
+        let id = lookups.withLock { lookups in
+            lookups.nextID += 1
+            return lookups.nextID
+        }
+        let lookup = Task { await resolver.addresses(of: host) }
+        defer {
+            lookups.withLock { $0.waiting[id] = nil }
+            // Where nobody waits any more, the resolver need not begin.
+            lookup.cancel()
+        }
+        return await withCheckedContinuation { (continuation: CheckedContinuation<[IPAddress]?, Never>) in
+            let first = FirstAnswer<[IPAddress]?>(continuation)
+            let isWaiting = lookups.withLock { lookups in
+                guard !lookups.isInterrupted else { return false }
+                lookups.waiting[id] = first
+                return true
+            }
+            guard isWaiting else { return first.give(nil) }
             let timer = loop.scheduleTask(deadline: deadline) { first.give(nil) }
             Task {
-                first.give(await resolver.addresses(of: host))
+                first.give(await lookup.value)
                 timer.cancel()
             }
         }

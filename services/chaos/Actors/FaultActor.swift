@@ -14,8 +14,8 @@ struct Injected: Sendable {
     var violation: String?
     /// Processes that are about to end: nothing counts as ready again before they have.
     var ending: [ProcessHandle]
-    /// Takes the fault away; nothing to do after a blow.
-    var heal: @Sendable () async -> Void
+    /// Takes the fault away, and says what it came to; nothing to do after a blow.
+    var heal: @Sendable () async -> FaultOutcome
 
     init(
         _ note: String,
@@ -26,7 +26,17 @@ struct Injected: Sendable {
         self.note = note
         self.violation = violation
         self.ending = ending
-        self.heal = heal
+        self.heal = {
+            await heal()
+            return .asNoted
+        }
+    }
+
+    /// Something that is done, or seen to have had an effect, only at its end.
+    static func atEnd(_ note: String, _ finish: @escaping @Sendable () async -> FaultOutcome) -> Injected {
+        var injected = Injected(note)
+        injected.heal = finish
+        return injected
     }
 }
 
@@ -36,8 +46,8 @@ struct FaultActor: Sendable {
     let routes: Routes
     let subscribers: SubscriberServer
     let messages: MessageArchive
-    /// Starts a burst of orders; see ``LoadDriver``.
-    let burst: @Sendable (_ rate: Int, _ orders: Int) async -> Void
+    /// Starts bursts of orders.
+    let load: LoadDriver
     /// The folder of the disks that can be made full, by service or part.
     let disks: [String: String]
 
@@ -62,7 +72,9 @@ struct FaultActor: Sendable {
         case .blockPublishers:
             return try await blockPublishers()
         case .closeConnections:
-            return Injected("\(try await management().closeConnections()) connections")
+            let count = try await management().closeConnections()
+            guard count > 0 else { throw FaultRefusal("there is no connection to close just now") }
+            return Injected("\(count) connections")
         case .deleteQueue:
             let management = try management()
             defer { messages.noteDeletion(of: fault.target) }
@@ -71,8 +83,10 @@ struct FaultActor: Sendable {
         case .latency, .bandwidth, .stall, .blackhole, .oneWayCut, .resetConnections, .refuseConnections, .flappingLink,
             .slicedBytes, .cutAfterBytes, .damagedFrames:
             return try await disturbLink(fault, &random)
-        case .duplicateMessages, .reorderedMessages, .staleMessages:
+        case .duplicateMessages, .staleMessages:
             return try await replay(fault, random)
+        case .reorderedMessages:
+            return try await reorder(fault, random)
         case .poisonedQueue:
             return try await poisonQueue(fault, &random)
         case .poisonedTopic:
@@ -85,8 +99,10 @@ struct FaultActor: Sendable {
             return Injected(mood.rawValue) { [subscribers] in subscribers.set(.polite) }
         case .burst:
             let orders = 60 + Int(random.below(90))
-            await burst(100, orders)
-            return Injected("\(orders) orders at 100/s")
+            let number = load.startBurst(rate: 100, orders: orders)
+            return .atEnd("\(orders) orders at 100/s") { [load] in
+                await load.hasPlaced(inBurst: number) ? .asNoted : .nothing("waybill load placed no order")
+            }
         }
     }
 
@@ -126,11 +142,13 @@ struct FaultActor: Sendable {
     }
 
     private func strike(_ ids: [String], _ signal: Int32) throws(FaultRefusal) -> Injected {
-        var struck: [ProcessHandle] = []
-        for id in ids {
-            if let process = installation.process(id), process.signal(signal) { struck.append(process) }
+        // All or none: a blow at one of two is another fault.
+        let processes = ids.compactMap { installation.process($0) }
+        let struck = processes.count == ids.count ? processes.filter { $0.signal(signal) } : []
+        guard struck.count == ids.count else {
+            let who = ids.joined(separator: " and ")
+            throw FaultRefusal(ids.count == 1 ? "\(who) does not run just now" : "\(who) do not both run just now")
         }
-        guard !struck.isEmpty else { throw FaultRefusal("\(ids.joined(separator: ", ")) does not run just now") }
         let numbers = struck.map { "\($0.pid)" }.joined(separator: ", ")
         return Injected("\(ids.joined(separator: ", ")) (\(numbers))", ending: struck)
     }
@@ -243,36 +261,34 @@ struct FaultActor: Sendable {
         } catch {
             throw FaultRefusal(error.description)
         }
+        if what == .reset, proxy.counts.open == 0 { throw FaultRefusal("\(fault.target) has no connection just now") }
         await proxy.set(what)
         return Injected("\(fault.target) \(what)") { await proxy.set(nil) }
     }
 
     // MARK: - Messages
 
-    /// Listens in on an inbox for a while and then sends what it heard: again, in another order, or from long ago.
+    /// Listens in on an inbox for a while and then sends what it heard again, or what was heard long ago.
     private func replay(_ fault: PlannedFault, _ random: ChaosRandom) async throws(FaultRefusal) -> Injected {
         let management = try management()
-        let queue = "chaos.tap.\(fault.number)"
-        try await management.tap(fault.target, into: queue)
+        let tap = MessageTap(management, inbox: fault.target, fault: fault.number)
+        try await tap.listen()
         let messages = messages
-        return Injected(fault.target) {
+        return .atEnd(fault.target) {
             var random = random
             let heard: [CapturedMessage]
             do throws(FaultRefusal) {
-                try await management.untap(fault.target, queue: queue)
-                heard = try await management.take(120, from: queue)
-                try await management.deleteQueue(queue)
+                heard = try await tap.close()
             } catch {
-                return
+                return .nothing(error.reason)
             }
-            var sent: [CapturedMessage]
+            let sent: [CapturedMessage]
             switch fault.kind {
             case .duplicateMessages: sent = heard.flatMap { Array(repeating: $0, count: 1 + Int(random.below(4))) }
-            case .reorderedMessages: sent = heard.shuffled(using: &random)
             default: sent = messages.old(60, for: fault.target, &random)
             }
+            // Only now: what was just heard is not old.
             messages.keep(heard)
-            if sent.isEmpty { sent = heard }
             var count = 0
             for message in sent.prefix(200) {
                 do throws(FaultRefusal) {
@@ -282,7 +298,28 @@ struct FaultActor: Sendable {
                     break
                 }
             }
-            messages.note(fault.number, "\(fault.target): \(count) messages")
+            let note = "\(fault.target): \(count) messages"
+            return count > 0 ? .done(note) : .nothing(note)
+        }
+    }
+
+    /// Keeps from an inbox for a while what is sent to it, and hands it over in another order.
+    private func reorder(_ fault: PlannedFault, _ random: ChaosRandom) async throws(FaultRefusal) -> Injected {
+        let tap = MessageTap(try management(), inbox: fault.target, fault: fault.number)
+        try await tap.hold()
+        let messages = messages
+        return .atEnd(fault.target) {
+            var random = random
+            let held: [CapturedMessage]
+            do throws(FaultRefusal) {
+                held = try await tap.release(&random)
+            } catch {
+                return .nothing(error.reason)
+            }
+            messages.keep(held)
+            let note = "\(fault.target): \(held.count) messages"
+            // One has no order.
+            return held.count > 1 ? .done(note) : .nothing(note)
         }
     }
 

@@ -3,7 +3,7 @@ import HTTPKit
 import StrictJSON
 
 /// RabbitMQ's management interface, by which messages are published and queues deleted by hand.
-struct ManagementAPI: Sendable {
+struct ManagementAPI: TapBroker {
     /// The virtual host of all queues.
     private static let host = "waybill"
 
@@ -57,14 +57,27 @@ struct ManagementAPI: Sendable {
         return list.reduce(0) { $0 + ($1["messages"]?.integerValue ?? 0) }
     }
 
-    /// Makes a queue that also gets what is sent to an inbox.
-    func tap(_ inbox: String, into queue: String) async throws(FaultRefusal) {
-        let limits: JSONObject = ["x-max-length": 2000]
+    func makeTap(_ queue: String, room: Int, refusesWhenFull: Bool) async throws(FaultRefusal) {
+        let limits: JSONObject = [
+            "x-max-length": .integer(Int64(room)), "x-overflow": refusesWhenFull ? "reject-publish" : "drop-head",
+        ]
         _ = try await json(
             "PUT",
             "/queues/\(Self.host)/\(queue)",
             .object(["durable": true, "auto_delete": false, "arguments": .object(limits)])
         )
+    }
+
+    func removeTap(_ queue: String, ifEmpty: Bool) async throws(FaultRefusal) {
+        _ = try await json("DELETE", "/queues/\(Self.host)/\(queue)?if-empty=\(ifEmpty)", isMissingFine: true)
+    }
+
+    func isBound(_ queue: String, to inbox: String) async throws(FaultRefusal) -> Bool {
+        let bindings = try await json("GET", "/bindings/\(Self.host)/e/\(inbox)/q/\(queue)", isMissingFine: true)
+        return bindings.arrayValue?.isEmpty == false
+    }
+
+    func bind(_ queue: String, to inbox: String) async throws(FaultRefusal) {
         _ = try await json(
             "POST",
             "/bindings/\(Self.host)/e/\(inbox)/q/\(queue)",
@@ -72,27 +85,43 @@ struct ManagementAPI: Sendable {
         )
     }
 
-    /// Takes the tap away.
-    func untap(_ inbox: String, queue: String) async throws(FaultRefusal) {
-        _ = try await json("DELETE", "/bindings/\(Self.host)/e/\(inbox)/q/\(queue)/\(inbox)")
+    func unbind(_ queue: String, from inbox: String) async throws(FaultRefusal) {
+        _ = try await json(
+            "DELETE",
+            "/bindings/\(Self.host)/e/\(inbox)/q/\(queue)/\(inbox)",
+            isMissingFine: true
+        )
     }
 
-    /// Takes messages out of a queue.
-    func take(_ count: Int, from queue: String) async throws(FaultRefusal) -> [CapturedMessage] {
-        let answer = try await json(
-            "POST",
-            "/queues/\(Self.host)/\(queue)/get",
-            .object(["count": .integer(Int64(count)), "ackmode": "ack_requeue_false", "encoding": "base64"])
-        )
-        return (answer.arrayValue ?? []).compactMap { message in
+    func look(_ count: Int, into queue: String) async throws(FaultRefusal) -> [CapturedMessage] {
+        let list = try await fetch(count, from: queue, mode: "ack_requeue_true")
+        let messages = list.compactMap { message -> CapturedMessage? in
             guard let key = message["routing_key"]?.stringValue, let payload = message["payload"]?.stringValue,
                 let properties = message["properties"]
             else { return nil }
             return CapturedMessage(inbox: key, payload: payload, properties: properties)
         }
+        guard messages.count == list.count else { throw FaultRefusal("a message in \(queue) cannot be read") }
+        return messages
     }
 
-    /// Puts a message into an inbox, past the exchange, so that no tap sees it.
+    func discard(_ count: Int, from queue: String) async throws(FaultRefusal) {
+        _ = try await fetch(count, from: queue, mode: "ack_requeue_false")
+    }
+
+    private func fetch(_ count: Int, from queue: String, mode: String) async throws(FaultRefusal) -> [JSONValue] {
+        let answer = try await json(
+            "POST",
+            "/queues/\(Self.host)/\(queue)/get",
+            .object(["count": .integer(Int64(count)), "ackmode": .string(mode), "encoding": "base64"]),
+            isMissingFine: true,
+            // Longer than a broker stands still: a look that went on after we gave up would hide messages from the next.
+            deadline: .seconds(30)
+        )
+        return answer.arrayValue ?? []
+    }
+
+    /// Puts a message into an inbox, past the exchange, so that no tap sees it. The broker has confirmed it then.
     func publish(_ message: CapturedMessage) async throws(FaultRefusal) {
         let answer = try await json(
             "POST",
@@ -107,15 +136,19 @@ struct ManagementAPI: Sendable {
         }
     }
 
+    /// - Parameter isMissingFine: whether `.null` is the answer when there is no such thing (404), instead of a refusal.
     private func json(
         _ method: String,
         _ path: String,
-        _ body: JSONValue? = nil
+        _ body: JSONValue? = nil,
+        isMissingFine: Bool = false,
+        deadline: Duration = .seconds(5)
     ) async throws(FaultRefusal) -> JSONValue {
-        switch await send(method, path, body.map { StrictJSON.encode($0) }) {
+        switch await send(method, path, body.map { StrictJSON.encode($0) }, deadline: deadline) {
         case .failure(let failure):
             throw FaultRefusal("RabbitMQ's management does not answer (\(failure.code.rawValue))")
         case .success(let reply):
+            if isMissingFine, reply.status == 404 { return .null }
             guard reply.isSuccess else { throw FaultRefusal("RabbitMQ's management answered \(reply.status)") }
             let limits = JSONLimits(maxBytes: 32 << 20, maxItems: 1_000_000, maxStringBytes: 4 << 20)
             return (try? StrictJSON.parse(reply.body, limits: limits)) ?? .null

@@ -1,10 +1,9 @@
 import Synchronization
 
-/// Messages that were overheard, for when they are old; and what was done by hand.
+/// Messages that were overheard, for when they are old; and the poison that was sent.
 final class MessageArchive: Sendable {
     private struct State {
         var kept: [CapturedMessage] = []
-        var notes: [Int: String] = [:]
         var poison = PoisonList()
     }
 
@@ -18,15 +17,11 @@ final class MessageArchive: Sendable {
         state.withLock { $0.kept += messages.prefix(max(0, Self.most - $0.kept.count)) }
     }
 
-    /// Some of the older half that went to an inbox.
+    /// Some of the older half that went to an inbox; none while nothing is kept of it.
     func old(_ count: Int, for inbox: String, _ random: inout ChaosRandom) -> [CapturedMessage] {
         let all = state.withLock { $0.kept.filter { $0.inbox == inbox } }
         return Array(all.prefix(max(1, all.count / 2)).shuffled(using: &random).prefix(count))
     }
-
-    /// What came of a replay, known only when it is over.
-    func note(_ fault: Int, _ text: String) { state.withLock { $0.notes[fault] = text } }
-    func note(of fault: Int) -> String? { state.withLock { $0.notes[fault] } }
 
     /// What belongs into the dead letters.
     var poison: PoisonList { state.withLock { $0.poison } }

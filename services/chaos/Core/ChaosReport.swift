@@ -6,7 +6,7 @@ public struct ChaosReport: Sendable, Hashable {
         public var kind: FaultKind
         /// How often it was done.
         public var times: Int
-        /// How often it was planned and could not be done.
+        /// How often it was planned and could not be done, or had nothing to work on.
         public var skipped: Int
         /// The invariants that were examined after it, in looks of the verifier.
         public var invariants: Int
@@ -39,6 +39,8 @@ public struct ChaosReport: Sendable, Hashable {
         public var convergence: Int64?
         /// The time given.
         public var convergenceLimit: Int64 = 0
+        /// Why the load of the whole run was not carried out, in a sentence; `nil` when it was.
+        public var loadFailure: String?
 
         /// Nothing yet.
         public init() {}
@@ -54,6 +56,8 @@ public struct ChaosReport: Sendable, Hashable {
     public var orders: Orders
     /// Everything that a promise forbids, in sentences.
     public var violations: [String]
+    /// Why the run proves nothing, in sentences: it was not what it was to be.
+    public var failures: [String]
     /// The invariants at which the last look could not look, with the reasons.
     public var unexamined: [String]
 
@@ -77,6 +81,7 @@ public struct ChaosReport: Sendable, Hashable {
         }
         if !checks.contains(where: \.isFinal) { violations.append("the run ended without a final verification") }
         self.violations = violations
+        failures = [orders.loadFailure, orders.accepted == 0 ? "no order was accepted" : nil].compactMap(\.self)
         let last = checks.last { $0.isFinal }?.unexamined ?? [:]
         unexamined = last.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
         rows = FaultKind.allCases.compactMap { kind in
@@ -101,6 +106,9 @@ public struct ChaosReport: Sendable, Hashable {
     public var faults: Int { rows.reduce(0) { $0 + $1.times } }
     /// Kinds of which at least one was done.
     public var kinds: Int { rows.count { $0.times > 0 } }
-    /// Whether nothing was violated.
-    public var isClean: Bool { violations.isEmpty }
+    /// Whether nothing was violated in a run that was carried out.
+    public var isClean: Bool { violations.isEmpty && failures.isEmpty }
+    /// The exit code: 0 nothing is violated, 1 something is, 2 the run could not be carried out. What is violated counts
+    /// also in a run that could not.
+    public var exitCode: Int32 { violations.isEmpty ? (failures.isEmpty ? 0 : 2) : 1 }
 }

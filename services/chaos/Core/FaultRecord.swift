@@ -2,7 +2,8 @@
 public struct FaultRecord: Sendable, Hashable {
     /// The fault.
     public var fault: PlannedFault
-    /// Whether it was done. The injector may come too late: a broker that is still starting takes no message by hand.
+    /// Whether it was done and had something to work on. The injector may come too late: a broker that is still starting takes no
+    /// message by hand.
     public var isInjected: Bool
     /// What was done in detail, or why it was not.
     public var note: String
@@ -23,6 +24,28 @@ public struct FaultRecord: Sendable, Hashable {
         self.injectedAt = injectedAt
         healedAt = injectedAt
     }
+
+    /// Takes in what the heal found out.
+    mutating func heal(_ outcome: FaultOutcome, at now: Int64) {
+        healedAt = now
+        switch outcome {
+        case .asNoted: break
+        case .done(let what): note = what
+        case .nothing(let reason):
+            isInjected = false
+            note = reason
+        }
+    }
+}
+
+/// What a fault turns out to have been when it is taken away.
+enum FaultOutcome: Sendable, Hashable {
+    /// What was said when it began.
+    case asNoted
+    /// This, in a few words, which nobody could know before.
+    case done(String)
+    /// Nothing, for this reason: a fault without an effect does not count.
+    case nothing(String)
 }
 
 /// One look of the verifier.

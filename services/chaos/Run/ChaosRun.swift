@@ -91,7 +91,7 @@ struct ChaosRun: Sendable {
             routes: routes,
             subscribers: subscribers,
             messages: MessageArchive(),
-            burst: { load.startBurst(rate: $0, orders: $1) },
+            load: load,
             disks: disks
         )
         let journal = try Journal(path: options.folder + "/faults.jsonl") { [view] in view.changed($0, $1) }
@@ -140,8 +140,9 @@ struct ChaosRun: Sendable {
         view.phase("healed; waiting until every order has ended")
         var orders = ChaosReport.Orders()
         orders.convergenceLimit = Self.convergenceLimit
-        // From the last heal, or the last order's placement when that was later; not from when the last target was ready again.
-        let healed = max(plan.length, journal.done.filter(\.isInjected).map(\.healedAt).max() ?? 0)
+        // From the last heal, or the last order's placement when that was later; not from when the last target was ready
+        // again. What does not count may have been in the way until its heal all the same.
+        let healed = max(plan.length, journal.done.map(\.healedAt).max() ?? 0)
         var isAtRest = false
         while !isAtRest, journal.now < healed + 2 * Self.convergenceLimit {
             if load.running == 0, let counts = await watch.look(), OrderWatch.open(counts) == 0 { isAtRest = true }
@@ -166,14 +167,10 @@ struct ChaosRun: Sendable {
         orders.refused = counts.refused
         orders.unknown = counts.unknown
         orders.byStatus = await watch.look() ?? [:]
+        orders.loadFailure = load.failure
         screen.cancel()
         await screen.value
-        let records = journal.done.map { record in
-            var record = record
-            record.note = actor.messages.note(of: record.fault.number) ?? record.note
-            return record
-        }
-        return ChaosReport(plan: plan, records: records, checks: journal.checks, orders: orders)
+        return ChaosReport(plan: plan, records: journal.done, checks: journal.checks, orders: orders)
     }
 
     /// Waits until nothing is left in a queue, dead letters on their way to their service included. The broker's figures are up to
@@ -200,8 +197,9 @@ struct ChaosRun: Sendable {
         record.violation = injected.violation
         journal.begin(record)
         if fault.lasts > 0 { await journal.sleep(until: max(fault.healedAt, record.injectedAt)) }
-        await injected.heal()
-        record.healedAt = journal.now
+        let outcome = await injected.heal()
+        record.heal(outcome, at: journal.now)
+        guard record.isInjected else { return journal.end(record) }
         journal.healed(record)
         while journal.now < record.healedAt + Self.recoveryLimit {
             if !injected.ending.contains(where: \.isAlive), await actor.isReady(after: fault) {

@@ -7,7 +7,12 @@ final class LoadDriver: Sendable {
     private struct State {
         var running = 0
         var bursts = 0
+        /// The exit codes of those that have ended, by their names.
+        var codes: [String: Int32] = [:]
     }
+
+    /// The name of the load of the whole run.
+    private static let main = "main"
 
     private let installation: Installation
     private let folder: String
@@ -25,33 +30,63 @@ final class LoadDriver: Sendable {
 
     /// Starts the load of the whole run and returns at once.
     func startMain(rate: Int, seconds: Int) {
-        start("main", ["--rate", "\(rate)", "--orders", "\(rate * seconds)", "--cards", "all", "--drain", "1"])
+        start(Self.main, ["--rate", "\(rate)", "--orders", "\(rate * seconds)", "--cards", "all", "--drain", "1"])
     }
 
-    /// Starts a burst and returns at once.
-    func startBurst(rate: Int, orders: Int) {
+    /// Starts a burst and returns its number at once.
+    func startBurst(rate: Int, orders: Int) -> Int {
         let number = state.withLock { state in
             state.bursts += 1
             return state.bursts
         }
-        start("burst-\(number)", ["--rate", "\(rate)", "--orders", "\(orders)", "--cards", "all", "--drain", "1"])
+        let name = Self.name(ofBurst: number)
+        start(name, ["--rate", "\(rate)", "--orders", "\(orders)", "--cards", "all", "--drain", "1"])
+        return number
     }
+
+    /// Waits until a burst knows of an order what became of it, which is `true`, or has ended without. The program ends by
+    /// itself.
+    func hasPlaced(inBurst number: Int) async -> Bool {
+        let name = Self.name(ofBurst: number)
+        while true {
+            // In this order: what has ended has written its last line.
+            let isOver = state.withLock { $0.codes[name] != nil }
+            if let seen = try? Data(contentsOf: URL(fileURLWithPath: history(of: name))), !seen.isEmpty { return true }
+            if isOver { return false }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
+    /// Why the load of the whole run was not carried out; `nil` when it was, or still runs.
+    var failure: String? { state.withLock { $0.codes[Self.main] }.flatMap { Self.sentence(forCode: $0) } }
+
+    /// What is wrong when `waybill load` ends with a code. 1 is not: some orders were open a second after the last placement.
+    static func sentence(forCode code: Int32) -> String? {
+        code < 2 ? nil : "waybill load ended with code \(code); see history/\(main).log"
+    }
+
+    private static func name(ofBurst number: Int) -> String { "burst-\(number)" }
+    private func history(of name: String) -> String { "\(folder)/\(name).jsonl" }
 
     /// Clients that still wait for an answer.
     var running: Int { state.withLock { $0.running } }
 
     private func start(_ name: String, _ arguments: [String]) {
         state.withLock { $0.running += 1 }
-        let history = "\(folder)/\(name).jsonl"
+        let history = history(of: name)
         let environment = installation.childEnvironment(["WAYBILL_ORDER_URL": orderURL])
         Task {
-            _ = try? await Shell.run(
+            let result = try? await Shell.run(
                 installation.programs + "/waybill",
                 ["load"] + arguments + ["--history", history, "--json"],
                 environment: environment,
                 errors: "\(folder)/\(name).log"
             )
-            state.withLock { $0.running -= 1 }
+            state.withLock {
+                $0.running -= 1
+                // What cannot be started is not carried out either, for which the program's own code is 2.
+                $0.codes[name] = result?.code ?? 2
+            }
         }
     }
 }

@@ -33,9 +33,13 @@ extension ChaosReport {
         lines.append("")
         if isClean {
             lines.append("No violation.")
-        } else {
+        } else if !violations.isEmpty {
             lines.append("\(violations.count) violations:")
             lines += violations.map { "- \($0)" }
+        }
+        if !failures.isEmpty {
+            if !violations.isEmpty { lines.append("") }
+            lines += ["The run could not be carried out:"] + failures.map { "- \($0)" }
         }
         if !unexamined.isEmpty {
             lines += ["", "Not examined at the end:"] + unexamined.map { "- \($0)" }
@@ -83,6 +87,7 @@ extension ChaosReport {
                 }
             ),
             "violations": .array(violations.map(JSONValue.string)),
+            "failures": .array(failures.map(JSONValue.string)),
             "unexamined": .array(unexamined.map(JSONValue.string)),
         ])
     }

@@ -96,6 +96,18 @@ struct SimulateCommand: AsyncParsableCommand {
     }
 
     private func printCatalogue() {
+        if common.json {
+            func names(_ all: [String]) -> JSONValue { .array(all.map { .string($0) }) }
+            return JSONOutput.print(
+                .object([
+                    "faults": names(FaultKind.allCases.map(\.rawValue)),
+                    "situations": names(Situation.allCases.map(\.rawValue)),
+                    "guards": .array(
+                        Guard.all.map { .object(["name": .string($0.name), "mistake": .string($0.mistake)]) }
+                    ),
+                ])
+            )
+        }
         for kind in FaultKind.allCases { Console.print("fault      \(kind.rawValue)") }
         for situation in Situation.allCases { Console.print("situation  \(situation.rawValue)") }
         for one in Guard.all { Console.print("guard      \(one.name)  \(one.mistake)") }
@@ -151,7 +163,7 @@ struct SimulateCommand: AsyncParsableCommand {
             maximumFailures: sabotage == nil ? 5 : 1
         )
         let bar = ProgressBar("simulating")
-        let total = Int64(clamping: range.upperBound - range.lowerBound) + 1
+        let total = min(Int64(clamping: range.upperBound - range.lowerBound), .max - 1) + 1
         let summary = try await campaign.run { summary in
             if Console.showsProgress {
                 bar.show(Int64(summary.seeds), of: total, note: "\(summary.failures.count) failed")

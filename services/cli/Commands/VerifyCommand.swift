@@ -21,8 +21,8 @@ struct VerifyCommand: AsyncParsableCommand {
               waybill verify --watch --every 2s --for 60s
               waybill verify --live --json
 
-            Exit codes: 0 all hold, 1 at least one is violated, 2 it could not be carried out, 3 evidence is missing or cannot
-            be read.
+            Exit codes: 0 all hold, 1 at least one is violated, 2 it could not be carried out, 3 evidence cannot be read or a
+            file of the installation is missing (--partial does without).
             """
     )
     @Option(name: .long, help: "What `waybill load --history` wrote: needed for A2 to A4.") var history: String?
@@ -36,6 +36,7 @@ struct VerifyCommand: AsyncParsableCommand {
     @Option(name: .long, help: "How often the run was interrupted: needed for X9.") var interruptions: Int?
     @Option(name: .long, help: "The data folder; that of the running installation unless given.") var dataDir: String?
     @Flag(name: .long, help: "Leave the event log out, and the checks that need it.") var noLog = false
+    @Flag(name: .long, help: "Take it for complete though databases or the ledger are missing.") var partial = false
     @Option(name: .long, help: "Seconds to wait for rest.") var settle = 60
     @Flag(name: .long, help: "Do not wait; check only what must hold at any moment.") var live = false
     @Flag(name: .long, help: "Repeat --live, each time also against the reading before.") var watch = false
@@ -62,6 +63,8 @@ struct VerifyCommand: AsyncParsableCommand {
         guard loader.hasDatabases else {
             throw CommandEnd.missing("There are no databases of Waybill in \(directory).")
         }
+        // What comes while it is being read proves nothing either way.
+        let missing = loader.missingFiles
         if watch {
             return try await VerifyWatch(loader: loader, every: every.duration, json: common.json).run(limit?.duration)
         }
@@ -83,6 +86,9 @@ struct VerifyCommand: AsyncParsableCommand {
             VerifyOutput.print(report, time)
         }
         if report.violated > 0 { throw CommandEnd.no() }
+        if !partial, let file = missing.first {
+            throw CommandEnd.missing("Evidence is missing: \(file). With --partial the rest is enough.")
+        }
     }
 
     /// What still moves after the time to wait; `nil` when everything has come to rest: twice in a row nothing moved.

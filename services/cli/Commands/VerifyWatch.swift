@@ -6,7 +6,15 @@ import Verification
 struct VerifyWatch {
     private actor Progress {
         private(set) var readings = 0
-        func add() { readings += 1 }
+        /// Whether the last one was not possible.
+        private(set) var isBlind = false
+
+        func add() {
+            readings += 1
+            isBlind = false
+        }
+
+        func fail() { isBlind = true }
     }
 
     private enum Outcome { case violated }
@@ -43,6 +51,11 @@ struct VerifyWatch {
         if case .violated = outcome { throw CommandEnd.no() }
         let readings = await progress.readings
         if readings == 0 { throw CommandEnd.missing("No reading was possible.") }
+        if await progress.isBlind {
+            throw CommandEnd.missing(
+                "The last reading was not possible, after \(grouped(Int64(readings))) without a violation."
+            )
+        }
         if !json { Console.print(Console.colored("No violation", .good) + " in \(grouped(Int64(readings))) readings.") }
     }
 
@@ -56,7 +69,7 @@ struct VerifyWatch {
                 evidence.earlier = earlier
                 let report = await Report.of(evidence)
                 try Task.checkCancellation()
-                earlier = Milestones(evidence)
+                earlier = Milestones(evidence, after: earlier)
                 await progress.add()
                 let number = await progress.readings
                 lines = show(report, number, ContinuousClock.now - start, replacing: lines)
@@ -64,6 +77,7 @@ struct VerifyWatch {
             } catch {
                 try Task.checkCancellation()
                 // A broker that was just killed, a database that is being replaced: no violation, and the next reading tells.
+                await progress.fail()
                 Console.error(VerifyCommand.sentence(error))
                 lines = 0
             }

@@ -125,7 +125,8 @@ public struct DoctorRules: Sendable {
             return finding(
                 "consumer-behind",
                 "the consumer \(consumer) is \(Int(metric.value)) events behind",
-                "it catches up unless this number grows; then it needs more than one process (docs/scaling.md)"
+                "it catches up unless this number grows; one instance reads everything, and what follows from that is in "
+                    + "docs/adr/0004-offsets-in-the-readers-database.md"
             )
         case "waybill_consumer_held_partitions" where metric.value >= 1:
             return finding(

@@ -1,20 +1,15 @@
 import HTTPKit
 import HTTPTypes
-import Messaging
 
 /// What a client is told when a use case did nothing.
 enum OrderProblems {
-    /// Runs a use case; its faults and the store's leave as problem documents. Other errors go on: they are answered with
-    /// 500 and logged.
+    /// Runs a use case; its faults leave as problem documents. Other errors go on: what ServiceKit says of failures holds for every
+    /// route of every service, and what is left is answered with 500 and logged.
     static func translating<T>(_ body: () async throws -> T) async throws -> T {
         do {
             return try await body()
         } catch let fault as UseCaseFault {
             throw problem(fault)
-        } catch let failure as Failure where failure.failureClass == .retryable || failure.failureClass == .interrupted
-        {
-            // Nothing was accepted; the same request with the same key may be repeated.
-            throw Problem.unavailable(failure.code, "The service cannot do this at the moment.", retryAfterSeconds: 1)
         }
     }
 

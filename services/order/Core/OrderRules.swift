@@ -12,7 +12,7 @@ public import Messaging
 ///                                  ▼                        ▼                           ▼     committing ──┐
 ///                              cancelling ◄─────────────────┴───────────────────────────┘   ▲ │  │ deadline: ask again
 ///                               │    │  ▲ deadline: ask again      stockCommitRefused ───────┼─┘  └──┘
-///        everything undone      │    └──┘ (at most 20 rounds)  (to cancelling, refund)      │
+///        everything undone      │    └──┘ (1,440 rounds)       (to cancelling, refund)      │
 ///                               ▼       └──► needsOperator            stockCommitted        ▼
 ///                           cancelled                                                   completed
 /// ```

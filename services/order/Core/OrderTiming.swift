@@ -1,7 +1,8 @@
 /// How long an order waits for what.
 public struct OrderTiming: Sendable, Hashable {
-    /// How long inventory holds stock that nobody asks it to consume or release. Longer than all deadlines together, so that
-    /// a hold never ends under an order that is still on its way.
+    /// How long inventory holds stock that nobody asks it to consume or release. Longer than all deadlines together, so that a
+    /// hold outlives every order whose answers come in time. When inventory or the broker is away for longer than this, the hold
+    /// of a paid order ends too: inventory then refuses to consume it, and the order is refunded and cancelled.
     public var reservation: Duration
     /// For the answer to `ReserveStock`.
     public var stock: Duration

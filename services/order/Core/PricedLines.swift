@@ -4,13 +4,14 @@ public import Commerce
 public struct PricedLines: Sendable, Hashable {
     /// The lines in the order in which they were asked for.
     public let lines: [OrderLine]
-    /// Their sum, at most ``Commerce/Money/maximumMinorUnits``.
+    /// Their sum, from 1 to ``Commerce/Money/maximumMinorUnits``: no card can be charged nothing, so an order of free articles
+    /// alone could only be accepted and then cancelled. A free article beside paid ones is fine.
     public let total: Money
 
     /// Prices what was asked for.
     ///
     /// - Parameter article: what the catalogue says about an article; `nil` when it knows none.
-    /// - Throws: ``PricingFault`` at the first line that cannot be had.
+    /// - Throws: ``PricingFault`` at the first line that cannot be had, or because nothing is to be paid.
     public init(
         _ items: [OrderedItem],
         article: (SKU) throws -> CatalogArticle?
@@ -37,6 +38,7 @@ public struct PricedLines: Sendable, Hashable {
             lines.append(line)
         }
         guard let sum else { throw PricingFault(.lineCount, line: nil) }
+        guard sum.minorUnits > 0 else { throw PricingFault(.nothingToPay, line: nil) }
         self.lines = lines
         total = sum
     }
@@ -66,6 +68,7 @@ public struct PricingFault: Error, Sendable, Hashable {
         case inactiveSKU = "inactive-sku"
         case mixedCurrencies = "mixed-currencies"
         case amountTooLarge = "amount-too-large"
+        case nothingToPay = "nothing-to-pay"
     }
 
     /// What is wrong.
@@ -88,6 +91,7 @@ public struct PricingFault: Error, Sendable, Hashable {
         case .inactiveSKU: "The article can no longer be ordered."
         case .mixedCurrencies: "All articles of one order must be priced in the same currency."
         case .amountTooLarge: "The order's total is too large."
+        case .nothingToPay: "The order's total is zero; there is nothing to pay for."
         }
     }
 }

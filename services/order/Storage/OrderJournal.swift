@@ -25,7 +25,7 @@ struct SentCommand: Sendable, Hashable {
 
 /// Everything that happened to every order. Append-only.
 enum OrderJournal {
-    /// The most entries that ``entries(of:in:)`` returns.
+    /// The most entries that ``entries(of:in:)`` returns. An order that is undone in vain for a day has some more.
     static let readLimit = 1_000
 
     static func append(
@@ -48,14 +48,15 @@ enum OrderJournal {
         ])
     }
 
-    /// What happened to an order, in order; at most ``readLimit`` entries, the first ones.
+    /// What happened to an order, in order; at most ``readLimit`` entries, the last ones: what matters about an order that is
+    /// stuck is its end. The numbers say how many came before.
     static func entries(of id: OrderID, in db: Database) throws -> [JournalEntry] {
         try db.cachedStatement(
             sql: """
                 SELECT number, input, disposition, message_id, sent, at FROM order_inputs
-                WHERE order_id = ? ORDER BY number LIMIT ?
+                WHERE order_id = ? ORDER BY number DESC LIMIT ?
                 """
-        ).all([id.text, readLimit]) { row in
+        ).all([id.text, readLimit]) { row -> JournalEntry in
             let sent = (try row[4] as String).split(separator: " ").map { token in
                 let parts = token.split(separator: ":", maxSplits: 1)
                 return SentCommand(name: String(parts.first ?? ""), id: parts.count == 2 ? String(parts[1]) : "")
@@ -68,6 +69,6 @@ enum OrderJournal {
                 sent: sent,
                 at: Timestamp(millisecondsSinceEpoch: row[5])
             )
-        }
+        }.reversed()
     }
 }

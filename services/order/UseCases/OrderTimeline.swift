@@ -13,7 +13,7 @@ struct OrderTimeline: Sendable {
 
     let store: DurableStore
 
-    /// The order, its changes of status and its journal, from one snapshot.
+    /// The order, its changes of status and its journal, of which only the last 1,000 entries, from one snapshot.
     ///
     /// - Throws: ``UseCaseFault`` `unknown-order`.
     func callAsFunction(_ id: OrderID) async throws -> Entries {

@@ -64,7 +64,7 @@ public struct UseCaseFault: Error, Sendable, Hashable, CustomStringConvertible {
     init(_ fault: PricingFault) {
         let place: String? =
             switch fault.code {
-            case .lineCount: "lines"
+            case .lineCount, .nothingToPay: "lines"
             case .repeatedSKU, .unknownSKU, .inactiveSKU, .mixedCurrencies: fault.line.map { "lines[\($0)].sku" }
             case .amountTooLarge: fault.line.map { "lines[\($0)]" }
             }

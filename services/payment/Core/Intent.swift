@@ -79,6 +79,9 @@ public struct Intent: Sendable, Hashable {
         case refused(reason: String)
         /// No longer waited for. It may still land, and then a second outcome follows.
         case givenUp
+        /// The first call certainly never left: it waits to be begun again, and until then it can be taken back. What it comes
+        /// to follows.
+        case notSent
     }
 
     /// Takes an answer in. Total: an answer to a settled intent changes nothing, so an answer may come twice and late.
@@ -111,8 +114,9 @@ public struct Intent: Sendable, Hashable {
             note = String(why.prefix(100))
             postpone(cap: policy.patientCap, now: now, policy: policy, random: random)
             // Only a first call that never left is certainly unknown to the gateway.
-            if state == .calling, sentAt == nil { state = .prepared }
-            return nil
+            guard state == .calling, sentAt == nil else { return nil }
+            state = .prepared
+            return .notSent
         case .unclear where Sabotage.isOn("timeout-is-a-refusal"):
             settle(.refused)
             return .refused(reason: "timeout")

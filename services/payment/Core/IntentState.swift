@@ -16,7 +16,8 @@
 /// committed in every state: the gateway never sees one that is not a row.
 public enum IntentState: String, Sendable, Hashable, CaseIterable {
     /// Certainly not with the gateway: the connection was refused, or calls are paused. Can go to `calling`, `withdrawn`, and
-    /// on a callback to `succeeded` or `refused`.
+    /// on a callback to `succeeded` or `refused`. Where a cancellation waits for an authorization or capture, becoming `prepared` and
+    /// `withdrawn` is one step.
     case prepared
     /// Handed to the caller; may have been sent. Can go to every other state but `withdrawn` and `abandoned`.
     case calling

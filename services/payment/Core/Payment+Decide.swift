@@ -128,15 +128,8 @@ private struct Draft {
         payment.cancelReason = payment.cancelReason ?? reason
         payment.answerOwed = true
         switch payment.phase {
-        case .authorizing:
-            guard payment.intents[.authorize] == .prepared else { break }
-            withdraw(.authorize)
-            finish()
+        case .authorizing, .capturing: takeBack()
         case .authorized: beginVoid()
-        case .capturing:
-            guard payment.intents[.capture] == .prepared else { break }
-            withdraw(.capture)
-            beginVoid()
         case .captured: beginRefund()
         case .declined: finish()
         case .failed: payment.isHolding ? beginVoid() : finish()
@@ -177,6 +170,7 @@ private struct Draft {
             guard payment.phase == .authorizing else { break }
             fail(Reasons.unresolved)
             if payment.cancelReason != nil { finish() }
+        case .notSent: if payment.cancelReason != nil { takeBack() }
         }
     }
 
@@ -217,6 +211,7 @@ private struct Draft {
         case .givenUp:
             guard payment.phase == .capturing else { break }
             if payment.cancelReason == nil { fail(Reasons.unresolved) } else { beginVoid() }
+        case .notSent: if payment.cancelReason != nil { takeBack() }
         }
     }
 
@@ -232,7 +227,7 @@ private struct Draft {
             // A capture that was given up has landed. It must be found before the payment can end.
             result.hasten.append(.capture)
         case .refused: finish()
-        case .givenUp: break
+        case .givenUp, .notSent: break
         }
     }
 
@@ -243,7 +238,7 @@ private struct Draft {
         case .succeeded: refundDone(amount)
         case .refused(Reasons.alreadyRefunded): refundDone(amount)
         case .refused: begin(.refund)
-        case .givenUp: break
+        case .givenUp, .notSent: break
         }
     }
 
@@ -259,6 +254,21 @@ private struct Draft {
     // MARK: Steps
 
     private var amount: Money? { payment.charge?.amount }
+
+    /// Ends what is under way when it is certain that the gateway never saw it; otherwise the answer is waited for. A cancelled
+    /// order must never be charged by a call that nobody had to make.
+    private mutating func takeBack() {
+        switch payment.phase {
+        case .authorizing where payment.intents[.authorize] == .prepared:
+            withdraw(.authorize)
+            finish()
+        case .capturing where payment.intents[.capture] == .prepared:
+            withdraw(.capture)
+            beginVoid()
+        case .authorizing, .authorized, .declined, .failed, .capturing, .captured, .voiding, .refunding, .cancelled:
+            break
+        }
+    }
 
     private mutating func fail(_ reason: String) {
         payment.phase = .failed
@@ -324,6 +334,7 @@ extension Intent.Outcome {
         case .succeeded: .succeeded
         case .refused: .refused
         case .givenUp: .abandoned
+        case .notSent: .prepared
         }
     }
 }

@@ -8,7 +8,7 @@ public enum PaymentInput: Sendable, Hashable {
     case capture
     /// CancelPayment. `paymentID` is used only when there is no payment yet.
     case cancel(reason: String, paymentID: PaymentID)
-    /// One of the payment's intents came to something.
+    /// One of the payment's intents came to something, or is certain not to have been sent.
     case settled(IntentKind, Intent.Outcome)
 }
 

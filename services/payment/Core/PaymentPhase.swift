@@ -26,7 +26,8 @@
 /// does something after all that had been given up: a late authorization is voided, a late capture refunded, and the payment
 /// is `cancelled` again.
 ///
-/// CancelPayment in `authorizing` and `capturing` is remembered; the way out is chosen when the gateway's answer is known.
+/// CancelPayment in `authorizing` and `capturing` is remembered; the way out is chosen when the gateway's answer is known, or
+/// when it is certain that the call never left: then that is taken back, to `cancelled` or, with an authorization, to `voiding`.
 public enum PaymentPhase: String, Sendable, Hashable, CaseIterable {
     /// The authorization is under way. Can go to: authorized, declined, failed, voiding, cancelled.
     case authorizing

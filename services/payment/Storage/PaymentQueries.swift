@@ -97,7 +97,7 @@ public struct PaymentQueries: Sendable {
     }
 
     /// Moves of money whose outcome is not known, those first that have been open longest. Abandoned ones are not among
-    /// them: what became of those was decided, and they are only watched.
+    /// them: what became of those was decided, and they are only watched. Reads what is due at some time, not all that ever was.
     public func openIntents(limit: Int) async throws -> JSONValue {
         let limit = min(max(1, limit), Self.maximumLimit)
         let now = store.clock.now()
@@ -105,8 +105,8 @@ public struct PaymentQueries: Sendable {
             let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT key, order_id, kind, state, tries, note, created_at FROM intents
-                    WHERE state IN ('prepared', 'calling', 'unknown') ORDER BY created_at LIMIT ?
+                    SELECT key, order_id, kind, state, tries, note, created_at FROM intents INDEXED BY intents_due
+                    WHERE due_at IS NOT NULL AND state IN ('prepared', 'calling', 'unknown') ORDER BY created_at LIMIT ?
                     """,
                 arguments: [limit]
             )

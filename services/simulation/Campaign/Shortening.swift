@@ -22,7 +22,8 @@ public struct Shortening: Sendable {
         limitedTo = Set(0..<failed.orders)
         report = failed
         var left = attempts
-        for kind in FaultKind.allCases where failed.faults[kind] != nil && left > 0 {
+        // Also what has not struck: without other faults and orders it might.
+        for kind in failed.planned where left > 0 {
             left -= 1
             _ = try await keep(id, without: without.union([kind]), limitedTo: limitedTo)
         }

@@ -24,6 +24,8 @@ public struct SimulationReport: Sendable {
     public let steps: Int
     /// Faults that struck, by kind.
     public let faults: [FaultKind: Int]
+    /// Kinds of faults in its plan, whether they struck or not.
+    let planned: [FaultKind]
     /// Situations that came up, with how often.
     public let situations: [Situation: Int]
     /// Checks of `waybill verify` that had no evidence to look at when everything was at rest.
@@ -150,6 +152,7 @@ extension World {
             traceHash: hash.text,
             steps: steps,
             faults: faults,
+            planned: plan.kinds,
             situations: reached,
             unexamined: unexamined,
             healingMilliseconds: healing,

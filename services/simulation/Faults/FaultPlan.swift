@@ -18,6 +18,11 @@ public struct FaultPlan: Sendable {
         }
     }
 
+    /// Lays a plan down: these kinds, each with its occurrences per 10,000 occasions.
+    init(rates: [FaultKind: Int]) {
+        for kind in FaultKind.allCases { self.rates[kind.index] = rates[kind] }
+    }
+
     /// The same plan without some kinds.
     func without(_ kinds: Set<FaultKind>) -> FaultPlan {
         var plan = self

@@ -33,6 +33,8 @@ final class SimulatedDisk: Sendable {
         var configuration = DurableStoreConfiguration(path: nil, onStep: onStep)
         configuration.onHandover = onHandover
         configuration.pause = { _ in }
+        // A simulated disk is full once; what is tried again here would never be given back.
+        configuration.triesBeforeGivingBack = 1
         return DurableStore(simulatedOver: connection, configuration, clock: clock, ids: ids, random: random)
     }
 

@@ -30,8 +30,10 @@ final class Node: @unchecked Sendable {
     var starts = 0
     var downUntil: Timestamp?
     var frozenUntil: Timestamp?
-    /// A death or a full disk that is to happen at a step of the next commit.
-    var armed: (step: StoreStep, failure: Failure)?
+    /// A death or a full disk that is to happen at a step of the next commit, and counts only then.
+    var armed: (kind: FaultKind, step: StoreStep, failure: Failure)?
+    /// The disk had no room, and nothing has been committed since.
+    var isDiskFull = false
     /// The process is dead and has not been cleared away yet.
     var isDead = false
     /// Whether the outbox may hold rows that nobody has tried to send since.
@@ -153,8 +155,9 @@ extension World {
         )
         let instance = Instance(store)
         node.instance = instance
-        if hit(.crashWhileStarting) {
-            node.armed = (self.random.pick(StoreStep.allCases) ?? .beforeCommit, .simulatedDeath)
+        if strikes(.crashWhileStarting) {
+            let step = self.random.pick(StoreStep.allCases) ?? .beforeCommit
+            node.armed = (.crashWhileStarting, step, .simulatedDeath)
         }
         do {
             _ = try await store.beginEpoch()
@@ -280,9 +283,12 @@ extension World {
             if !node.isFlushing { node.hasFreshRows = true }
             // Whoever commits must be the one process that owns the disk.
             if start != node.starts { violate("X4", "\(node.name): a process that was replaced has committed") }
+            if node.isDiskFull { reach(.diskWasFull) }
+            node.isDiskFull = false
         }
         guard let armed = node.armed, armed.step == step, start == node.starts else { return }
         node.armed = nil
+        count(armed.kind)
         note("\(node.name): \(armed.failure.code) at \(step.rawValue)")
         if armed.failure.failureClass == .fatal {
             node.isDead = true
@@ -291,7 +297,7 @@ extension World {
             case .beforeBegin, .afterUnit, .beforeCommit: reach(.diedBeforeCommit)
             }
         } else {
-            reach(.diskWasFull)
+            node.isDiskFull = true
         }
         throw armed.failure
     }

@@ -23,14 +23,7 @@ struct GatewayPort: CardGatewayClient, @unchecked Sendable {
 struct PaymentWatch: PaymentObserver, @unchecked Sendable {
     unowned let world: World
 
-    func exchanged(_ operation: String, _ answer: GatewayAnswer, _ duration: Duration) {
-        guard operation == "lookup" else { return }
-        switch answer {
-        case .done: world.reach(.unknownCharged)
-        case .notFound: world.reach(.unknownNotCharged)
-        case .refused, .notSent, .unclear: break
-        }
-    }
+    func exchanged(_ operation: String, _ answer: GatewayAnswer, _ duration: Duration) {}
 
     func storeFailed(_ failure: Failure) { world.storeFailed(world.node(.payment), failure) }
 
@@ -82,7 +75,16 @@ extension World {
         note("gateway: look-up of \(call.kind.rawValue) for \(call.orderID.text)")
         if gatewayAwayUntil != nil || hit(.gatewayUnreachable) { return .notSent(note: "connection refused") }
         if hit(.lookUpFails) { return .unclear(note: "timeout") }
-        return HTTPCardGateway.lookUpAnswer(to: gateway.lookUp(call.key), call)
+        let answer = HTTPCardGateway.lookUpAnswer(to: gateway.lookUp(call.key), call)
+        // Only a capture takes money.
+        if call.kind == .capture {
+            switch answer {
+            case .done: reach(.unknownCharged)
+            case .notFound: reach(.unknownNotCharged)
+            case .refused, .notSent, .unclear: break
+            }
+        }
+        return answer
     }
 
     func land() {

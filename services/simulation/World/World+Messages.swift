@@ -7,14 +7,31 @@ import Simulation
 struct MessageRecords {
     /// Ids that a broker confirmed.
     var confirmed: Set<String> = []
-    /// Ids whose confirm or whose sender was lost: they may be sent again.
-    var ambiguous: Set<String> = []
+    /// What came through and whose confirm was lost: its relay has to send it again.
+    var unconfirmed: Set<Sending> = []
+    /// What came through before its relay died without having marked it: the next process has to send it again.
+    var unmarked: Set<Sending> = []
     /// Everything that arrived at the broker, for stale copies; a sample.
     var past: [OutgoingMessage] = []
     /// Bodies of what must end as a dead letter, by inbox.
     var poison: [(inbox: String, body: [UInt8])] = []
     /// Ids of messages that failed once.
     var failedOnce: Set<String> = []
+    /// Inboxes that lost what was in them.
+    var wiped: Set<String> = []
+}
+
+/// One row of an outbox, however often it is sent. A retry or a dead letter of the same message is another one.
+struct Sending: Hashable {
+    private let id: String
+    private let attempt: Int
+    private let destination: Destination
+
+    init(_ message: OutgoingMessage) {
+        id = message.envelope.id
+        attempt = message.envelope.attempt
+        destination = message.destination
+    }
 }
 
 /// The relay's way to the brokers.
@@ -58,6 +75,7 @@ extension World {
             failed(node, .amqp)
             return batch.map { _ in .failed(.simulatedConnectionLoss) }
         }
+        var through: Set<Sending> = []
         let outcomes = batch.map { message -> PublishOutcome in
             if hit(.publishRefused) || hit(.publishLost) { return .failed(.simulatedConnectionLoss) }
             // What is stuck is overtaken by its own compensation, which then has to leave a tombstone.
@@ -70,16 +88,19 @@ extension World {
                 if Sabotage.isOn("unroutable-is-confirmed") { return .confirmed }
                 return .failed(Failure(.retryable, code: "unroutable", "No queue takes the message."))
             }
-            arrived(message)
+            let sending = Sending(message)
+            through.insert(sending)
+            if messages.unconfirmed.contains(sending) { reach(.publishedAgain) }
+            keep(message)
             if hit(.messageDuplicated) { _ = broker.publish(message, at: time.now, delay: Int64(random.below(3000))) }
             if hit(.confirmLost) {
-                messages.ambiguous.insert(message.envelope.id)
+                messages.unconfirmed.insert(sending)
                 return .failed(.simulatedConnectionLoss)
             }
             messages.confirmed.insert(message.envelope.id)
             return .confirmed
         }
-        afterPublishing(batch, outcomes, node, .amqp)
+        afterPublishing(through, outcomes, node, .amqp)
         return outcomes
     }
 
@@ -91,6 +112,7 @@ extension World {
             return batch.map { _ in .failed(.simulatedConnectionLoss) }
         }
         var stopped: Set<Int> = []
+        var through: Set<Sending> = []
         let outcomes = batch.map { message -> PublishOutcome in
             guard let lane = log.lane(for: message), !stopped.contains(lane) else {
                 return .failed(.simulatedConnectionLoss)
@@ -101,21 +123,23 @@ extension World {
                 return .failed(.simulatedConnectionLoss)
             }
             _ = log.append(message)
-            if messages.ambiguous.contains(message.envelope.id) { reach(.appendRepeated) }
+            let sending = Sending(message)
+            through.insert(sending)
+            if messages.unconfirmed.contains(sending) || messages.unmarked.contains(sending) { reach(.appendRepeated) }
             if hit(.appendConfirmLost) {
-                messages.ambiguous.insert(message.envelope.id)
+                messages.unconfirmed.insert(sending)
                 stopped.insert(lane)
                 return .failed(.simulatedConnectionLoss)
             }
             messages.confirmed.insert(message.envelope.id)
             return .confirmed
         }
-        afterPublishing(batch, outcomes, node, .kafka)
+        afterPublishing(through, outcomes, node, .kafka)
         return outcomes
     }
 
-    private func arrived(_ message: OutgoingMessage) {
-        if messages.ambiguous.contains(message.envelope.id) { reach(.publishedAgain) }
+    /// Keeps a message for stale copies.
+    private func keep(_ message: OutgoingMessage) {
         if messages.past.count < 400 {
             messages.past.append(message)
         } else {
@@ -123,17 +147,18 @@ extension World {
         }
     }
 
+    /// - Parameter through: what of the batch has come through, whatever its relay was told.
     private func afterPublishing(
-        _ batch: [OutgoingMessage],
+        _ through: Set<Sending>,
         _ outcomes: [PublishOutcome],
         _ node: Node,
         _ transport: Transport
     ) {
         if outcomes.contains(where: { $0 != .confirmed }) { failed(node, transport) }
+        if !messages.unmarked.isDisjoint(with: through) { reach(.diedAfterPublish) }
         if hit(.crashAfterPublish) {
-            reach(.diedAfterPublish)
             note("\(node.name) dies between publishing and marking")
-            messages.ambiguous.formUnion(batch.map(\.envelope.id))
+            messages.unmarked.formUnion(through)
             kill(node)
         }
     }
@@ -206,7 +231,8 @@ extension World {
         // The connection of a process that is dead by now does not carry anything any more.
         guard node.starts == start, !node.isDead else { return }
         if hit(.crashBeforeAcknowledgement) {
-            reach(.diedBeforeAcknowledgement)
+            // What is given back has had no effect.
+            if settlements.contains(where: { $0.settlement == .acknowledge }) { reach(.diedBeforeAcknowledgement) }
             kill(node)
             return
         }

@@ -7,7 +7,7 @@ extension World {
     func mishaps() async {
         if hit(.killIdle), let node = random.pick(nodes.filter(\.isRunning)) { kill(node) }
         if hit(.killAll) {
-            reach(.allDied)
+            if nodes.allSatisfy(\.isRunning) { reach(.allDied) }
             for node in nodes where node.isRunning { kill(node) }
         }
         if hit(.freezeTakeover), let node = random.pick(nodes.filter(\.isRunning)) {
@@ -19,12 +19,18 @@ extension World {
         if hit(.brokerOutage) { restartBroker(away: 3000...40_000) }
         if hit(.logOutage) { logAwayUntil = later(500...30_000) }
         if hit(.gatewayOutage) { gatewayAwayUntil = later(5000...60_000) }
-        if hit(.connectionBlocked), let node = random.pick(nodes) { blockedUntil[node.name] = later(500...15_000) }
+        // Only who has an inbox sends anything.
+        if hit(.connectionBlocked), let inbox = random.pick(Self.inboxes) {
+            blockedUntil[owner(of: inbox)] = later(500...15_000)
+        }
         if hit(.queueDeleted), let queue = random.pick(Self.inboxes) {
             broker.set(queue, exists: false)
             deletedQueues[queue] = later(200...8000)
         }
-        if hit(.queueWiped), let queue = random.pick(Self.inboxes), broker.wipe(queue) > 0 { reach(.wipedQueue) }
+        if hit(.queueWiped), let queue = random.pick(Self.inboxes), broker.wipe(queue) > 0 {
+            reach(.wipedQueue)
+            messages.wiped.insert(queue)
+        }
         if hit(.staleMessage), let old = random.pick(messages.past) { _ = broker.publish(old, at: time.now) }
         if hit(.poisonMessage) { poison() }
         if hit(.messageIDReused) { reuseMessageID() }

@@ -183,13 +183,13 @@ extension World {
         node.armed = nil
     }
 
-    /// Lays out at which step of the next commit a node dies or finds no room, if at all.
+    /// Lays out at which step of the next commit a node dies or finds no room, if at all: the last one that strikes.
     func arm(_ node: Node) {
-        if hit(.crashBeforeBegin) { node.armed = (.beforeBegin, .simulatedDeath) }
-        if hit(.crashAfterUnit) { node.armed = (.afterUnit, .simulatedDeath) }
-        if hit(.crashBeforeCommit) { node.armed = (.beforeCommit, .simulatedDeath) }
-        if hit(.crashAfterCommit) { node.armed = (.afterCommit, .simulatedDeath) }
-        if hit(.diskFull) { node.armed = (.beforeCommit, .simulatedFullDisk) }
+        if strikes(.crashBeforeBegin) { node.armed = (.crashBeforeBegin, .beforeBegin, .simulatedDeath) }
+        if strikes(.crashAfterUnit) { node.armed = (.crashAfterUnit, .afterUnit, .simulatedDeath) }
+        if strikes(.crashBeforeCommit) { node.armed = (.crashBeforeCommit, .beforeCommit, .simulatedDeath) }
+        if strikes(.crashAfterCommit) { node.armed = (.crashAfterCommit, .afterCommit, .simulatedDeath) }
+        if strikes(.diskFull) { node.armed = (.diskFull, .beforeCommit, .simulatedFullDisk) }
     }
 
     /// What a service does about an error of its store: nothing if the disk was full, its end otherwise.

@@ -33,7 +33,8 @@ final class World: @unchecked Sendable {
     }
 
     let seed: UInt64
-    let plan: FaultPlan
+    /// Drawn from the seed; a test may lay down another one.
+    var plan: FaultPlan
     let orderCount: Int
     /// Only these of the orders are placed, when a failing run is being shortened.
     let limitedTo: Set<Int>?
@@ -115,12 +116,24 @@ final class World: @unchecked Sendable {
         nodes[ServiceName.allCases.firstIndex(of: name) ?? 0]
     }
 
-    /// Whether a fault strikes now. Draws only for kinds of the plan, so that a plan without a kind is a run of its own.
+    /// Whether a fault strikes now; if so, it counts.
     func hit(_ kind: FaultKind) -> Bool {
-        guard phase == .faults, let rate = plan.rate(of: kind), random.below(10_000) < rate else { return false }
+        guard strikes(kind) else { return false }
+        count(kind)
+        return true
+    }
+
+    /// Whether a fault is to strike, without counting it: for those that may come to nothing. Draws only for kinds of the
+    /// plan, so that a plan without a kind is a run of its own.
+    func strikes(_ kind: FaultKind) -> Bool {
+        guard phase == .faults, let rate = plan.rate(of: kind) else { return false }
+        return random.below(10_000) < rate
+    }
+
+    /// Counts a fault that has struck.
+    func count(_ kind: FaultKind) {
         faults[kind, default: 0] += 1
         if keepsTrace { note("fault \(kind.rawValue)") }
-        return true
     }
 
     /// Notes that a situation has come up.

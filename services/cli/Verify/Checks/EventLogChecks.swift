@@ -113,12 +113,15 @@ let eventLogChecks = [
         guard let messaging = evidence.messaging else { return .notExamined("the inboxes were not read") }
         var received: [String: Set<String>] = [:]
         for row in messaging.inbox { received[row.service, default: []].insert(row.messageID) }
+        // The cause of an event may be as old as what it is about.
+        var begun: [String: Int64] = [:]
+        for record in log { begun[record.subject] = min(begun[record.subject] ?? .max, record.timeMilliseconds) }
         var causes = 0
         var violations: [String] = []
         for record in log where record.sequence > 0 && evidence.isKnownToDatabases(record) {
             guard let cause = record.causationID, let service = producer(of: record.topic) else { continue }
             // An inbox forgets in the end. What it still remembers is from this time on.
-            if let since = messaging.remembersSince[service], record.timeMilliseconds < since { continue }
+            if let since = messaging.remembersSince[service], begun[record.subject] ?? .max < since { continue }
             causes += 1
             guard received[service]?.contains(cause) != true else { continue }
             violations.append("\(record.place) was caused by \(cause), which \(service) never received")
@@ -128,7 +131,7 @@ let eventLogChecks = [
             violations: violations
         )
     },
-    Check("E8", "every event can be decoded as what it says it is", .always) { evidence in
+    Check("E8", "every event can be decoded as what it says it is, of whom it says", .always) { evidence in
         guard let log = evidence.log else { return .notExamined("the event log was not read") }
         var events = 0
         var violations: [String] = []
@@ -138,6 +141,8 @@ let eventLogChecks = [
             guard Channels.allTopics.contains(record.topic) else { continue }
             if record.event?.topic != record.topic || record.event?.type != record.type {
                 violations.append("\(record.place) is no \(record.type)")
+            } else if let subject = record.event?.subject, subject != record.subject {
+                violations.append("\(record.place) is about \(subject) and goes by \(record.subject)")
             }
         }
         return .of(counted(events, "event"), violations: violations)

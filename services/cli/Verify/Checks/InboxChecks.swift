@@ -36,17 +36,12 @@ let inboxChecks = [
             "\($0.service): message \($0.messageID) had an effect and is not in the inbox of \($0.consumer)"
         }
         // Only the order service keeps a journal that names every message which had an effect.
-        if evidence.orders?.journal != nil {
-            let effects = Set(messaging.effects)
-            for row in messaging.inbox where row.consumer == Channels.orderInbox && row.outcome == "handled" {
-                let effect = MessagingEvidence.Effect(
-                    service: row.service,
-                    consumer: row.consumer,
-                    messageID: row.messageID
-                )
-                if !effects.contains(effect) {
-                    violations.append("\(row.service): message \(row.messageID) is called handled and had no effect")
-                }
+        if let journal = evidence.orders?.journal {
+            let effective = Set(journal.lazy.filter { $0.disposition == "applied" }.compactMap(\.messageID))
+            for row in messaging.inbox
+            where row.consumer == Channels.orderInbox && row.outcome == "handled" && !effective.contains(row.messageID)
+            {
+                violations.append("\(row.service): message \(row.messageID) is called handled and had no effect")
             }
         }
         return .of(

@@ -12,12 +12,18 @@ let outboxChecks = [
             announcements.add(
                 EventPlace(record.topic, record.subject, record.sequence),
                 id,
+                type: record.type,
                 mayBeUnknown: !evidence.isKnownToDatabases(record)
             )
         }
         for row in messaging.outbox {
             guard let topic = row.topic, let sequence = row.sequence else { continue }
-            announcements.add(EventPlace(topic, row.subject, sequence), row.messageID, mayBeUnknown: false)
+            announcements.add(
+                EventPlace(topic, row.subject, sequence),
+                row.messageID,
+                type: nil,
+                mayBeUnknown: false
+            )
         }
         var violations = announcements.rivals.map { place, ids in
             "\(place) is announced by \(ids.count) different events"
@@ -28,7 +34,12 @@ let outboxChecks = [
             changes += history.count
             for row in history {
                 let place = EventPlace(topic, row.aggregate, row.version)
-                if !announcements.match(place) { violations.append("\(place) (\(row.to)) has no event") }
+                switch announcements.match(place) {
+                case nil: violations.append("\(place) (\(row.to)) has no event")
+                case .some(let type?) where type != announcement(of: row.to, on: topic):
+                    violations.append("\(place) became \(row.to) and was announced as \(type)")
+                case .some: break
+                }
             }
         }
         let known = Set(histories.map(\.topic))
@@ -79,6 +90,19 @@ let outboxChecks = [
     },
 ]
 
+/// The type that announces a status on a topic; `nil` for a status that nobody knows.
+private func announcement(of status: String, on topic: String) -> String? {
+    switch topic {
+    case Channels.ordersTopic: OrderStatus(rawValue: status).map(OrderEvent.messageType(for:))
+    case Channels.paymentsTopic: PaymentEvent.Kind(rawValue: status).map(PaymentEvent.messageType(for:))
+    case Channels.inventoryTopic:
+        // What inventory calls held is announced as reserved; all else has one name.
+        ReservationEvent.Kind(rawValue: status == "held" ? "reserved" : status)
+            .map(ReservationEvent.messageType(for:))
+    default: nil
+    }
+}
+
 /// An aggregate of a topic.
 struct EventSubject: Hashable {
     let topic: String
@@ -111,6 +135,8 @@ private struct Announcements {
     private struct Entry {
         let sequence: Int64
         let eventID: String
+        /// What it says it is; `nil` where only the outbox tells of it.
+        let type: String?
         var isMatched: Bool
     }
 
@@ -120,7 +146,7 @@ private struct Announcements {
     private(set) var rivals: [EventPlace: Set<String>] = [:]
 
     /// - Parameter mayBeUnknown: whether the place need not be a real one yet.
-    mutating func add(_ place: EventPlace, _ eventID: String, mayBeUnknown: Bool) {
+    mutating func add(_ place: EventPlace, _ eventID: String, type: String?, mayBeUnknown: Bool) {
         if let index = entries[place.topic]?[place.subject]?.firstIndex(where: { $0.sequence == place.sequence }),
             let known = entries[place.topic]?[place.subject]?[index]
         {
@@ -129,18 +155,19 @@ private struct Announcements {
             return
         }
         entries[place.topic, default: [:]][place.subject, default: []]
-            .append(Entry(sequence: place.sequence, eventID: eventID, isMatched: mayBeUnknown))
+            .append(Entry(sequence: place.sequence, eventID: eventID, type: type, isMatched: mayBeUnknown))
         count += 1
     }
 
-    /// Whether an event announces the place; remembers that the place is a real one.
-    mutating func match(_ place: EventPlace) -> Bool {
+    /// The type of the event that announces the place, as far as it is known, and `nil` when none does; remembers that the
+    /// place is a real one.
+    mutating func match(_ place: EventPlace) -> String?? {
         guard let index = entries[place.topic]?[place.subject]?.firstIndex(where: { $0.sequence == place.sequence })
         else {
-            return false
+            return nil
         }
         entries[place.topic]?[place.subject]?[index].isMatched = true
-        return true
+        return .some(entries[place.topic]?[place.subject]?[index].type)
     }
 
     /// Places that were announced, must be real, and were never matched.

@@ -22,8 +22,10 @@ let webhookChecks = [
             default: break
             }
         }
+        // An event is kept as long as one of its deliveries is.
+        let kept = Set(webhooks.deliveries.map(\.event))
+        violations += webhooks.events.subtracting(kept).map { "event \($0) was recorded and has no delivery" }
         if !webhooks.isPruned {
-            let kept = Set(webhooks.deliveries.map(\.event))
             for row in evidence.messaging?.inbox ?? []
             where row.consumer == "notification" && row.outcome == "handled" && !kept.contains(row.messageID) {
                 violations.append("event \(row.messageID) was wanted and has no delivery")

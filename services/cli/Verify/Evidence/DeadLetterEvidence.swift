@@ -26,6 +26,8 @@ public struct DeadLetterEvidence: Sendable, Hashable {
     public var requeueActs: Int64
     /// The letter that it was before it was sent back and failed again.
     public var previous: String?
+    /// When its state changed last, in milliseconds since the Unix epoch; the far future when that was not read.
+    public var changedAt: Int64 = .max
 
     /// Makes a letter.
     public init(

@@ -41,6 +41,17 @@ public indirect enum LoggedEvent: Sendable, Hashable {
         }
     }
 
+    /// What it is about: an order, or an article.
+    public var subject: String {
+        switch self {
+        case .order(let event): event.orderID.text
+        case .payment(let event): event.orderID.text
+        case .reservation(let event): event.orderID.text
+        case .stockAdjusted(let event): event.sku.text
+        case .article(let event): event.sku.text
+        }
+    }
+
     /// The type that announces it.
     public var type: String {
         switch self {

@@ -104,6 +104,8 @@ public struct MessagingEvidence: Sendable {
     public var effects: [Effect]
     /// Offsets of the consumers of the event log; `nil` when they were not read.
     public var offsets: [Offset]?
+    /// Records of the event log that wait for another attempt of a consumer: `notification orders/3@12`.
+    public var parked: Set<String> = []
     /// The oldest message, in milliseconds since the Unix epoch, that the inbox of each service still remembers; services that
     /// are missing remember all.
     public var remembersSince: [String: Int64] = [:]

@@ -11,15 +11,17 @@ public struct Milestones: Sendable, Hashable {
     let offsets: [MessagingEvidence.Offset]
     let ledger: Prefix
 
-    /// Takes the milestones of a reading. Parts that were not read promise nothing.
-    public init(_ evidence: Evidence) {
-        orderVersions = Dictionary(
-            (evidence.orders?.orders ?? []).map { ($0.id, $0.version) },
-            uniquingKeysWith: max
-        )
-        partitions = Self.partitions(evidence.log ?? []) { _ in nil }
-        offsets = evidence.messaging?.offsets ?? []
-        ledger = Self.ledger(evidence.payments?.chain ?? [], limit: nil)
+    /// Takes the milestones of a reading. Parts that it could not read are held to what was seen of them last.
+    ///
+    /// - Parameter earlier: those of the reading before.
+    public init(_ evidence: Evidence, after earlier: Milestones? = nil) {
+        orderVersions =
+            evidence.orders.map { Dictionary($0.orders.map { ($0.id, $0.version) }, uniquingKeysWith: max) }
+            ?? earlier?.orderVersions ?? [:]
+        partitions = evidence.log.map { Self.partitions($0) { _ in nil } } ?? earlier?.partitions ?? [:]
+        offsets =
+            (evidence.messaging?.offsets ?? []) + (earlier?.offsets ?? []).filter { !evidence.holds($0.service) }
+        ledger = evidence.payments.map { Self.ledger($0.chain, limit: nil) } ?? earlier?.ledger ?? Prefix()
     }
 
     /// Digests of the beginnings of the partitions.

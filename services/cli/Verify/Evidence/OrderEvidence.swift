@@ -51,6 +51,8 @@ public struct OrderEvidence: Sendable {
         public var messageID: String?
         /// The commands that were sent in answer: name and message.
         public var sent: [Command]
+        /// When, in milliseconds since the Unix epoch.
+        public var at: Int64 = 0
 
         /// A command that went into the outbox.
         public struct Command: Sendable, Hashable {

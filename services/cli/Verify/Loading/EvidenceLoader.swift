@@ -62,10 +62,16 @@ public struct EvidenceLoader: Sendable {
         self.logger = logger
     }
 
-    /// Whether there is anything of a run at all.
-    public var hasDatabases: Bool {
-        ["order", "payment", "inventory"].contains { FileManager.default.fileExists(atPath: path($0)) }
+    /// The files of an installation that are not there: databases and the gateway's ledger.
+    public var missingFiles: [String] {
+        (Self.services.map(path) + [ledgerPath]).filter { !FileManager.default.fileExists(atPath: $0) }
     }
+
+    /// Whether there is anything of a run at all.
+    public var hasDatabases: Bool { Self.services.contains { FileManager.default.fileExists(atPath: path($0)) } }
+
+    private static let services = ["order", "payment", "inventory", "notification", "analytics"]
+    private var ledgerPath: String { dataDirectory + "/gateway/ledger.jsonl" }
 
     /// Reads everything.
     ///
@@ -110,7 +116,7 @@ public struct EvidenceLoader: Sendable {
             evidence.doubtfulPoison = poison.doubtful
         }
         progress("the gateway's ledger")
-        evidence.gateway = try TextFiles.gatewayLedger(dataDirectory + "/gateway/ledger.jsonl")
+        evidence.gateway = try TextFiles.gatewayLedger(ledgerPath)
     }
 
     private func readDatabases(into evidence: inout Evidence, _ progress: (String) -> Void) throws {
@@ -129,7 +135,9 @@ public struct EvidenceLoader: Sendable {
         evidence.orders = try read("order", OrderQueries.read)
         evidence.webhooks = try read("notification", WebhookQueries.read)
         evidence.readModels = try read("analytics", ReadModelQueries.read)
-        if let orders = evidence.orders { messaging.effects += OrderQueries.effects(of: orders) }
+        if let orders = evidence.orders {
+            messaging.effects += OrderQueries.effects(of: orders, since: messaging.remembersSince["order"])
+        }
         evidence.messaging = messaging
         evidence.deadLetters = letters
     }

@@ -12,7 +12,7 @@ package enum EvidenceRows {
         switch service {
         case "order":
             let orders = try OrderQueries.read(db)
-            messaging.effects += OrderQueries.effects(of: orders)
+            messaging.effects += OrderQueries.effects(of: orders, since: messaging.remembersSince["order"])
             evidence.orders = orders
         case "payment": evidence.payments = try PaymentQueries.read(db)
         case "inventory": evidence.inventory = try InventoryQueries.read(db)

@@ -39,6 +39,10 @@ enum MessagingQueries {
             )
         }
         evidence.offsets = (evidence.offsets ?? []) + offsets
+        let parked = try db.rows("SELECT consumer, topic, partition, record_offset FROM parked_records") { row in
+            "\(row[0] as String) \(row[1] as String)/\(row[2] as Int64)@\(row[3] as Int64)"
+        }
+        evidence.parked.formUnion(parked)
     }
 }
 
@@ -48,11 +52,11 @@ enum DeadLetterQueries {
             """
             SELECT id, transport, consumer, source, message_id, failure_class, code, attempts, state, requeues, previous_id,
                 (SELECT count(*) FROM dead_letter_acts a WHERE a.letter_id = d.id AND a.verb = 'requeue'
-                    AND a.outcome IN ('sent', 'handled', 'noop', 'duplicate', 'refused'))
+                    AND a.outcome IN ('sent', 'handled', 'noop', 'duplicate', 'refused')), state_changed_at
             FROM dead_letters d ORDER BY id
             """
         ) { row in
-            DeadLetterEvidence(
+            var letter = DeadLetterEvidence(
                 service: service,
                 id: row[0],
                 transport: row[1],
@@ -67,6 +71,8 @@ enum DeadLetterQueries {
                 requeueActs: row[11],
                 previous: row[10]
             )
+            letter.changedAt = row[12]
+            return letter
         }
     }
 }

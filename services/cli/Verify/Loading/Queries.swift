@@ -52,25 +52,29 @@ enum OrderQueries {
 
     private static func journal(_ db: Database) throws -> [OrderEvidence.JournalRow] {
         try db.rows(
-            "SELECT order_id, input, disposition, message_id, sent FROM order_inputs ORDER BY order_id, number"
+            "SELECT order_id, input, disposition, message_id, sent, at FROM order_inputs ORDER BY order_id, number"
         ) { row in
-            OrderEvidence.JournalRow(
+            var entry = OrderEvidence.JournalRow(
                 order: row[0],
                 input: row[1],
                 disposition: row[2],
                 messageID: row[3],
                 sent: (row[4] as String).split(separator: " ").map { token in
                     let parts = token.split(separator: ":", maxSplits: 1)
-                    return .init(name: String(parts[0]), messageID: parts.count == 2 ? String(parts[1]) : "")
+                    return .init(name: String(parts.first ?? ""), messageID: parts.count == 2 ? String(parts[1]) : "")
                 }
             )
+            entry.at = row[5]
+            return entry
         }
     }
 
     /// Applied inputs name the message that caused them.
-    static func effects(of evidence: OrderEvidence) -> [MessagingEvidence.Effect] {
+    ///
+    /// - Parameter since: from when on the inbox remembers; `nil` for all time. The journal is for ever, the inbox is not.
+    static func effects(of evidence: OrderEvidence, since: Int64?) -> [MessagingEvidence.Effect] {
         (evidence.journal ?? []).compactMap { row in
-            guard row.disposition == "applied", let message = row.messageID else { return nil }
+            guard row.disposition == "applied", let message = row.messageID, row.at >= since ?? .min else { return nil }
             return .init(service: "order", consumer: "order.inbox", messageID: message)
         }
     }
