@@ -108,6 +108,12 @@ struct CommandFlow: Sendable {
     /// Rows that no broker has confirmed.
     func unpublished() async throws -> [OutboxRow] { try await store.outboxRows(.unpublished, limit: 1000) }
 
+    /// Failed attempts that were committed: each left a row that asks for the next one. A handler sees more, since an attempt that a
+    /// stop interrupts does not count.
+    func failedAttempts() async throws -> Int {
+        (try await store.outboxRows(.all, limit: 1000).map(\.message.envelope.attempt).max() ?? 1) - 1
+    }
+
     /// Ends the service; its queues stay.
     func close() async { await store.close() }
 }
