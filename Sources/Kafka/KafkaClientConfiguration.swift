@@ -28,8 +28,8 @@ public struct KafkaClientConfiguration: Sendable {
 
     /// Settings that cannot be overridden through `properties`.
     public static let reservedProperties: Set<String> = [
-        "acks", "request.required.acks", "enable.idempotence", "enable.auto.commit", "enable.auto.offset.store",
-        "check.crcs",
+        "acks", "request.required.acks", "enable.idempotence", "enable.gapless.guarantee", "enable.auto.commit",
+        "enable.auto.offset.store", "check.crcs",
         "log.queue", "group.id", "client.id", "bootstrap.servers", "metadata.broker.list", "transactional.id",
         "test.mock.num.brokers", "enable.partition.eof", "auto.offset.reset",
     ]

@@ -62,6 +62,8 @@ public struct KafkaErrorCode: RawRepresentable, Sendable, Hashable, CustomString
     public static let purgedInFlight = Self(-151)
     /// The C library's handle has raised a fault it cannot recover from.
     public static let fatal = Self(-150)
+    /// The handle has broken because a batch was refused: what was behind it would have left a gap.
+    public static let gaplessGuarantee = Self(-148)
     /// The reader did not ask for records for longer than the poll interval and has left its group.
     public static let maxPollExceeded = Self(-147)
     /// The partitions had already been given to another member of the group.
@@ -133,7 +135,8 @@ public struct KafkaErrorCode: RawRepresentable, Sendable, Hashable, CustomString
         switch self {
         case .transport, .systemResource, .resolve, .messageTimedOut, .allBrokersDown, .timedOut, .queueFull,
             .waitCoordinator,
-            .purgedFromQueue, .purgedInFlight, .fatal, .destroyed, .closed, .cancelled, .unknown, .corruptMessage,
+            .purgedFromQueue, .purgedInFlight, .fatal, .gaplessGuarantee, .destroyed, .closed, .cancelled, .unknown,
+            .corruptMessage,
             .unknownTopicOrPartition, .unknownTopic, .unknownPartition, .leaderNotAvailable, .notLeader,
             .requestTimedOut,
             .coordinatorLoading, .coordinatorNotAvailable, .notCoordinator, .notEnoughReplicas,

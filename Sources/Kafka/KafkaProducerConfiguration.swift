@@ -59,6 +59,9 @@ public struct KafkaProducerConfiguration: Sendable {
             min(max(1, maxBytesInFlight / 1024), 2_000_000) + min(max(1, maxRecordBytes / 1024), 100_000) + 1_024
         return client.settings + [
             ("enable.idempotence", "true"),
+            // Without it librdkafka goes on behind a batch that the broker refused, under a new epoch: later records of a key then
+            // stand in the log before one that is sent again. With it the handle breaks, and everything behind comes back.
+            ("enable.gapless.guarantee", "true"),
             ("acks", "all"),
             ("max.in.flight.requests.per.connection", "5"),
             ("linger.ms", "\(lingerMilliseconds)"),

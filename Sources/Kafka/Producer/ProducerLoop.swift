@@ -190,11 +190,18 @@ final class ProducerLoop {
         )
         inbox.state.withLock { $0.client = nil }
         let asUnsure: (KafkaPublishResult) -> KafkaPublishResult = { result in
-            result.isPersisted || result == .tooLarge ? result : .possiblyPersisted(fault.code)
+            switch result {
+            case .persisted, .tooLarge, .fatal: result
+            // What was refused for good stays refused: it may be why the handle broke.
+            case .notPersisted(let code) where !code.isRetriable: result
+            case .notPersisted, .possiblyPersisted: .possiblyPersisted(fault.code)
+            }
         }
         drain(map: asUnsure)
         _ = takeInbox()
-        for submission in open.values { submission.giveUp(fault.code) }
+        // Whatever broke the handle, what was not sent yet has no part in it.
+        let code = fault.code.isRetriable ? fault.code : .fatal
+        for submission in open.values { submission.giveUp(code) }
         open.removeAll()
         _ = pending.takeAll()
         inFlight.removeAll()
