@@ -24,16 +24,12 @@ public final class KafkaSubscription: Subscription {
 
     /// How long a partition rests whose record was given back.
     public static let holdTime: Duration = .milliseconds(500)
-    private static let commitInterval: Duration = .seconds(1)
 
     private struct State {
         var heldUntil: [KafkaTopicPartition: ContinuousClock.Instant] = [:]
         /// Partitions whose record was given back and was not acknowledged since.
         var held: Set<KafkaTopicPartition> = []
-        var uncommitted: [KafkaTopicPartition: Int64] = [:]
-        var lastCommit: ContinuousClock.Instant = .now
-        /// One commit is out; what is reached meanwhile goes with the next.
-        var isCommitting = false
+        var commits = CommitPace(at: .now)
     }
 
     private let consumer: KafkaConsumer
@@ -85,10 +81,7 @@ public final class KafkaSubscription: Subscription {
                 // Offsets at or after one that was given back are read again; they do not count as reached.
                 if let held = givenBack[receipt.partition], receipt.offset >= held { continue }
                 state.held.remove(receipt.partition)
-                state.uncommitted[receipt.partition] = max(
-                    state.uncommitted[receipt.partition] ?? 0,
-                    receipt.offset + 1
-                )
+                state.commits.add(receipt.partition, next: receipt.offset + 1)
             }
             state.held.formUnion(givenBack.keys)
         }
@@ -166,23 +159,12 @@ public final class KafkaSubscription: Subscription {
     }
 
     private func commitIfDue() {
-        let offsets = state.withLock { state -> [KafkaTopicPartition: Int64] in
-            guard !state.isCommitting, !state.uncommitted.isEmpty,
-                ContinuousClock.now - state.lastCommit >= Self.commitInterval
-            else {
-                return [:]
-            }
-            state.isCommitting = true
-            state.lastCommit = .now
-            let offsets = state.uncommitted
-            state.uncommitted = [:]
-            return offsets
-        }
+        let offsets = state.withLock { $0.commits.take(at: .now) }
         guard !offsets.isEmpty else { return }
         // Ends by itself: the consumer answers every commit, at the latest when it closes.
         Task {
             await commit(offsets)
-            state.withLock { $0.isCommitting = false }
+            state.withLock { $0.commits.answered() }
         }
     }
 
