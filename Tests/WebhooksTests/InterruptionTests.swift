@@ -11,20 +11,11 @@ private final class FullPort {
     private let descriptors: [Int32]
 
     init() throws {
-        let listener = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        let (listener, port) = try ReservedPort.bound()
+        guard listen(listener, 0) == 0 else { throw ReservedPort.NotReserved(errno: errno) }
+        number = port
+        let address = ReservedPort.loopback(port: port)
         let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        var length = size
-        let code = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(listener, pointer, size) == 0 && listen(listener, 0) == 0
-                    ? getsockname(listener, pointer, &length) : -1
-            }
-        }
-        guard code == 0 else { throw NotMade(errno: errno) }
-        number = UInt16(bigEndian: address.sin_port)
         let clients = (0..<4).map { _ in
             Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
         }
@@ -37,10 +28,6 @@ private final class FullPort {
     }
 
     deinit { for descriptor in descriptors { close(descriptor) } }
-
-    struct NotMade: Error {
-        let errno: Int32
-    }
 }
 
 /// A stopping sender must not wait for what it cannot hurry: the process has eight seconds, a request up to fifteen.
