@@ -13,7 +13,8 @@ import Testing
 
     @Test func everyStateTakesEveryAnswer() {
         let answers: [GatewayAnswer] = [
-            .done(reference: "r"), .refused(reason: "no"), .notSent(note: "down"), .unclear(note: "timeout"), .notFound,
+            .done(reference: "r"), .refused(reason: "no"), .turnedAway(reason: "no"), .notSent(note: "down"),
+            .unclear(note: "timeout"), .notFound,
         ]
         for state in IntentState.allCases {
             for kind in IntentKind.allCases {
@@ -35,7 +36,7 @@ import Testing
                         case .done: #expect(intent.state == .succeeded && outcome == .succeeded(reference: "r"))
                         case .refused: #expect(intent.state == .refused && outcome == .refused(reason: "no"))
                         case .notSent: #expect(outcome == nil && intent.dueAt != nil)
-                        case .unclear:
+                        case .unclear, .turnedAway:
                             #expect(outcome == nil && (intent.state == .unknown || intent.state == .abandoned))
                         case .notFound:
                             let over = state == .unknown && kind.isGivenUp && later >= policy.window
@@ -58,6 +59,22 @@ import Testing
         #expect(intent.action(at: start, policy: policy) == .begin)
         outcome = intent.step(.notSent(note: "refused"), sentAt: nil, now: start, policy: policy, random: 0)
         #expect(outcome == nil && intent.state == .prepared, "told once")
+    }
+
+    @Test("a call that is turned away ends what is certainly not with the gateway, and nothing else")
+    func aCallThatIsTurnedAwaySpeaksOfItself() {
+        var first = intent(.calling, sent: false)
+        var outcome = first.step(.turnedAway(reason: "bad"), sentAt: start, now: start, policy: policy, random: 0)
+        #expect(outcome == .refused(reason: "bad"))
+        #expect(first.state == .refused)
+
+        // The first call may have charged: only the look-up tells.
+        var repeated = intent(.unknown)
+        outcome = repeated.step(.turnedAway(reason: "bad"), sentAt: start, now: start, policy: policy, random: 0)
+        #expect(outcome == nil)
+        #expect(repeated.state == .unknown && repeated.dueAt != nil)
+        outcome = repeated.step(.done(reference: "cap_1"), sentAt: nil, now: start, policy: policy, random: 0)
+        #expect(outcome == .succeeded(reference: "cap_1"))
     }
 
     @Test func aRefusedConnectionAfterAnUnclearCallSettlesNothing() {

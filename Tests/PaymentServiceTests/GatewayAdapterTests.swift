@@ -70,6 +70,8 @@ import Testing
         #expect(
             await client.call(call(3, .authorize, "tok_insufficient_funds")) == .refused(reason: "insufficient-funds")
         )
+        // The key stands for an authorization that succeeded: that is no refusal.
+        #expect(await client.call(call(1, .authorize, "tok_declined")) == .unclear(note: "status 422"))
         #expect(await client.call(call(4, .authorize, "tok_flaky")) == .unclear(note: "status 503"))
         #expect(await client.lookUp(call(4, .authorize, "tok_flaky")) == .notFound)
         #expect(await client.call(call(5, .authorize, "tok_garbage")) == .unclear(note: "unreadable answer"))
@@ -91,5 +93,26 @@ import Testing
         try? await running.value
         #expect(await client.call(call(8, .authorize, "tok_visa")) == .notSent(note: "connection_refused"))
         await sender.shutdown()
+    }
+
+    /// What arrived damaged is answered with 400, and not once more.
+    @Test func onlyTheGatewaysOwnRuleTurnsACallAway() {
+        func answer(_ status: Int, _ body: String, _ kind: IntentKind = .capture) -> GatewayAnswer {
+            let call = GatewayCall(
+                key: "k",
+                kind: kind,
+                orderID: orderID(1),
+                amount: tenEuros,
+                card: id(CardToken.init, "tok_visa"),
+                authorization: "auth_1",
+                capture: nil
+            )
+            return HTTPCardGateway.answer(to: HTTPReply(status: status, body: Array(body.utf8)), call)
+        }
+        #expect(answer(422, #"{"code":"invalid-value"}"#) == .turnedAway(reason: "gateway-rejected"))
+        #expect(answer(422, #"{"code":"invalid-value"}"#, .refund) == .unclear(note: "status 422"))
+        #expect(answer(422, #"{"code":"idempotency-key-reused"}"#) == .unclear(note: "status 422"))
+        #expect(answer(422, "<html>a proxy</html>") == .unclear(note: "status 422"))
+        #expect(answer(400, #"{"code":"malformed-request"}"#) == .unclear(note: "status 400"))
     }
 }

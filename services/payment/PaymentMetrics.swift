@@ -29,6 +29,7 @@ struct PaymentMetrics: PaymentObserver {
             switch answer {
             case .done: "done"
             case .refused: "refused"
+            case .turnedAway: "turned-away"
             case .notSent: "not-sent"
             case .unclear: "unclear"
             case .notFound: "not-found"

@@ -46,6 +46,7 @@ public enum Situation: String, Sendable, CaseIterable, Comparable {
     case paymentTombstone = "a cancelled payment refused an authorization"
     case unknownCharged = "unknown, found to be charged"
     case unknownNotCharged = "unknown, found not to be charged"
+    case turnedAwayLate = "a repeated call was turned away while the first one was on its way"
     case givenUp = "an intent was given up after its window"
     case lateRefunded = "a late charge was given back"
     case voided = "an authorization was set free"

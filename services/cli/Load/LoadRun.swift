@@ -64,48 +64,48 @@ struct LoadRun: Sendable {
     private func place(_ index: Int, due: ContinuousClock.Instant) async {
         let key = plan.key(of: index)
         let body = plan.body(of: index)
+        var attempts = PlacementAttempts()
         var pause: Duration = .milliseconds(100)
         while true {
-            let reason: String
-            switch await session.send(
-                "POST",
-                url + "/v1/orders",
-                headers: [("idempotency-key", key)],
-                body: body,
-                deadline: .seconds(5)
-            ) {
-            case .success(let reply) where reply.status == 202:
+            let result = await post(key, body)
+            switch (attempts.conclude(from: PlacementAttempts.Ending(result)), result) {
+            case (.placed, .success(let reply)):
                 let latency = ContinuousClock.now - due
                 let (order, answer) = told(reply)
                 recorder.accepted(key, order: order, answer: answer, due: due, latency: latency)
                 if recheck > 0, index % recheck == 0 { await askAgain(key, body, order) }
                 return
-            case .success(let reply)
-            where (400..<500).contains(reply.status) && reply.status != 409 && reply.status != 429:
-                return recorder.refused(key, status: reply.status)
-            case .success(let reply):
-                reason = "status \(reply.status)"
-            case .failure(let failure):
-                reason = failure.code.rawValue
+            case (.refused, .success(let reply)): return recorder.refused(key, status: reply.status)
+            default: break
             }
             guard ContinuousClock.now - due < Self.retryLimit, !Task.isCancelled else {
-                return recorder.unknown(key, reason)
+                return recorder.unknown(key, reason(of: result))
             }
             try? await Task.sleep(for: pause)
             pause = min(pause * 2, .seconds(2))
         }
     }
 
-    /// Sends an accepted order again under its key and reads it: the answer must be the first one, and the order there.
-    private func askAgain(_ key: String, _ body: [UInt8], _ order: String) async {
-        let again = await session.send(
+    private func post(_ key: String, _ body: [UInt8]) async -> Result<HTTPReply, HTTPFailure> {
+        await session.send(
             "POST",
             url + "/v1/orders",
             headers: [("idempotency-key", key)],
             body: body,
             deadline: .seconds(5)
         )
-        if case .success(let reply) = again, reply.status == 202 {
+    }
+
+    private func reason(of result: Result<HTTPReply, HTTPFailure>) -> String {
+        switch result {
+        case .success(let reply): "status \(reply.status)"
+        case .failure(let failure): failure.code.rawValue
+        }
+    }
+
+    /// Sends an accepted order again under its key and reads it: the answer must be the first one, and the order there.
+    private func askAgain(_ key: String, _ body: [UInt8], _ order: String) async {
+        if case .success(let reply) = await post(key, body), reply.status == 202 {
             let (order, answer) = told(reply)
             recorder.acknowledged(key, order: order, answer: answer)
         }
@@ -167,5 +167,15 @@ struct LoadRun: Sendable {
             )
             try? await Task.sleep(for: .milliseconds(100))
         }
+    }
+}
+
+extension PlacementAttempts.Ending {
+    fileprivate init(_ result: Result<HTTPReply, HTTPFailure>) {
+        self =
+            switch result {
+            case .success(let reply): .answered(reply.status)
+            case .failure(let failure): failure.wasNotSent ? .notSent : .unanswered
+            }
     }
 }

@@ -110,6 +110,15 @@ public struct Intent: Sendable, Hashable {
             settle(.refused)
             note = String(reason.prefix(100))
             return .refused(reason: reason)
+        case .turnedAway(let reason):
+            // A request that was sent earlier may have been taken, and may even still be on its way: only a look-up can tell.
+            guard state == .calling && sentAt == nil || Sabotage.isOn("turned-away-is-a-refusal") else {
+                note = String(reason.prefix(100))
+                return remainUnclear(began, now: now, policy: policy, random: random)
+            }
+            settle(.refused)
+            note = String(reason.prefix(100))
+            return .refused(reason: reason)
         case .notSent(let why):
             note = String(why.prefix(100))
             postpone(cap: policy.patientCap, now: now, policy: policy, random: random)

@@ -49,7 +49,7 @@ public final class GatewayGate: Sendable {
         let now = clock.now()
         return breakers.withLock { breakers in
             switch answer {
-            case .done, .refused, .notFound:
+            case .done, .refused, .turnedAway, .notFound:
                 guard breakers[operation]?.answered() == true else { return false }
                 for other in breakers.keys where other != operation { breakers[other]?.probe(from: now) }
                 return true

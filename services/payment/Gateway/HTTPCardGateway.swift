@@ -112,13 +112,17 @@ public struct HTTPCardGateway: CardGatewayClient {
         case 200:
             // Unreadable, or about something else: it happened, but we do not know what. The look-up tells.
             return GatewayDocument(bytes: reply.body)?.answer(to: call) ?? .unclear(note: "unreadable answer")
-        case 400, 413, 415, 422:
-            // Turned away by the gateway itself before anything was done, as it will be every time. Giving money back is not
-            // ended by that: it goes on, and shows in the metrics, until a person has found the reason.
-            guard call.kind.isGivenUp, (try? StrictJSON.parse(reply.body))?["code"]?.stringValue != nil else {
+        case 413, 415, 422:
+            // Turned away by the gateway itself before anything was done, as it will be every time. (Not so 400: what arrived
+            // damaged is sent again.) Giving money back is not ended by that: it goes on, and shows in the metrics, until a person
+            // has found the reason.
+            // Nor is a key that stands for something else turned away: what is recorded under it may be ours.
+            guard call.kind.isGivenUp, let code = (try? StrictJSON.parse(reply.body))?["code"]?.stringValue,
+                code != "idempotency-key-reused"
+            else {
                 return .unclear(note: "status \(reply.status)")
             }
-            return .refused(reason: "gateway-rejected")
+            return .turnedAway(reason: "gateway-rejected")
         default:
             return .unclear(note: "status \(reply.status)")
         }

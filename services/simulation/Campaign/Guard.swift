@@ -35,6 +35,7 @@ public struct Guard: Sendable {
         Guard("status-without-event", "A change of status writes no event."),
         Guard("sequence-not-counted", "All events of an order have the sequence 1."),
         Guard("timeout-is-a-refusal", "A timeout of the gateway counts as a refusal."),
+        Guard("turned-away-is-a-refusal", "A repeated call that is turned away ends one that may have been taken."),
         Guard("new-key-per-call", "Each call to the gateway has a new idempotency key."),
         Guard("abandoned-not-watched", "An intent that was given up is never looked at again."),
         Guard("late-charge-ignored", "A charge that lands after everything was given up is ignored."),

@@ -53,6 +53,7 @@ public enum FaultKind: String, Sendable, CaseIterable {
     case gatewayTimeoutNotCharged = "gateway-timeout-not-charged"
     case gatewayError = "gateway-500"
     case gatewayGarbage = "gateway-garbage"
+    case gatewayTurnsAway = "gateway-422"
     case gatewayArrivesLate = "gateway-request-arrives-late"
     case lookUpFails = "look-up-fails"
     case callOverlaps = "call-overlaps"
@@ -111,6 +112,7 @@ public enum FaultKind: String, Sendable, CaseIterable {
         case .gatewayUnreachable, .gatewayTimeoutCharged, .gatewayTimeoutNotCharged, .gatewayError, .gatewayGarbage:
             100...2500
         case .gatewayArrivesLate: 50...800
+        case .gatewayTurnsAway: 20...800
         case .lookUpFails: 200...4000
         case .callOverlaps: 500...5000
         case .callbackLost, .callbackDuplicated, .callbackStale: 300...5000

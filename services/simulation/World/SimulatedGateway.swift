@@ -74,6 +74,9 @@ struct SimulatedGateway {
         landings.append((due, request, false))
     }
 
+    /// Whether a request with this key is still on its way.
+    func expects(_ key: String) -> Bool { landings.contains { $0.request.key == key } }
+
     /// Lands what is due.
     mutating func land(at now: Timestamp) {
         let due = landings.filter { $0.due <= now }
@@ -148,6 +151,9 @@ struct SimulatedGateway {
     }
 
     static let garbage: [UInt8] = Array(#"{"id":"auth_"#.utf8) + [0xFF, 0xFE, 0x00]
+
+    /// A request is turned away unread, whatever became of those before it.
+    static let turnedAway = problem(422, "invalid-value")
 
     private static func problem(_ status: Int, _ code: String) -> HTTPReply {
         HTTPReply(status: status, body: StrictJSON.encode(["code": .string(code)] as JSONValue))

@@ -44,6 +44,10 @@ extension World {
         note("gateway: \(call.kind.rawValue) for \(call.orderID.text)")
         if gatewayAwayUntil != nil || hit(.gatewayUnreachable) { return .notSent(note: "connection refused") }
         if hit(.callOverlaps) { await overlap(random.within(1...6)) }
+        if hit(.gatewayTurnsAway) {
+            if gateway.expects(call.key) { reach(.turnedAwayLate) }
+            return HTTPCardGateway.answer(to: SimulatedGateway.turnedAway, call)
+        }
         let request = OperationRequest(call)
         if hit(.gatewayTimeoutNotCharged) { return .unclear(note: "timeout") }
         if hit(.gatewayArrivesLate) {
@@ -81,7 +85,7 @@ extension World {
             switch answer {
             case .done: reach(.unknownCharged)
             case .notFound: reach(.unknownNotCharged)
-            case .refused, .notSent, .unclear: break
+            case .refused, .turnedAway, .notSent, .unclear: break
             }
         }
         return answer

@@ -120,7 +120,7 @@ public struct LoadEntry: Sendable, Hashable {
     public enum Outcome: String, Sendable {
         /// Acknowledged.
         case ok
-        /// Definitely refused (a 4xx answer).
+        /// Definitely refused: a 4xx answer, and no attempt before it whose answer was lost.
         case fail
         /// Unknown: the answer never came.
         case info
