@@ -227,7 +227,7 @@ let serviceTargets: [Target] = [
         name: "Verification",
         dependencies: [
             "Commerce", "Messaging", "StrictJSON", "OrderCore", "InventoryCore", "PaymentCore", "AnalyticsCore",
-            "Kafka", "DurableStore", grdb, crypto, logging,
+            "Kafka", "DurableStore", "Webhooks", grdb, crypto, logging,
         ],
         path: "services/cli/Verify",
         swiftSettings: strict

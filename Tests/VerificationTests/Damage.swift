@@ -173,3 +173,16 @@ extension Evidence {
         guard gateway?.count != before else { throw NotThere() }
     }
 }
+
+extension Evidence {
+    /// When notification recorded an event.
+    func recordedAt(_ event: String) throws -> Int64 { try webhook(event).recordedAt }
+
+    /// The type that notification recorded with an event.
+    func typeOfWebhook(_ event: String) throws -> String { try webhook(event).type }
+
+    private func webhook(_ id: String) throws -> WebhookEvidence.Event {
+        guard let event = webhooks?.events[id] else { throw NotThere() }
+        return event
+    }
+}

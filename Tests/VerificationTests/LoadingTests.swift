@@ -308,7 +308,8 @@ import Testing
             webhooks.attempts
                 == [.init(delivery: 1, number: 1, trigger: "scheduled", state: "succeeded", startedAt: 5)]
         )
-        #expect(webhooks.events == ["event-1"] && !webhooks.isPruned)
+        #expect(webhooks.events == ["event-1": .init(type: "t", recordedAt: 1)] && !webhooks.isPruned)
+        #expect(webhooks.endpoints == [.init(id: "ep", unchangedSince: 1)])
         #expect(evidence.deadLetters?.map(\.id) == ["letter-1"])
         #expect(evidence.deadLetters?.first?.requeueActs == 1)
 

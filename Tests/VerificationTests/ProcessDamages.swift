@@ -111,9 +111,23 @@ extension Damages {
             $0.webhooks?.attempts[0].number = 2
         },
         Damage("W1", "an event that was recorded and forgotten", names: "was recorded and has no delivery") {
-            $0.webhooks?.events.insert("inventory-\(order(1))-1")
+            $0.webhooks?.events["inventory-\(order(1))-1"] = .init(type: "waybill.stock.reserved.v1", recordedAt: 0)
         },
-        Damage("W1", "called delivered, and no attempt succeeded", names: "no attempt succeeded") {
+        Damage("W1", "one of two that want an event got it", names: "endpoint late wants event orders-") {
+            let recorded = try $0.recordedAt("orders-\(order(1))-2")
+            $0.webhooks?.endpoints.append(
+                .init(id: "late", unchangedSince: recorded - 1, eventTypes: ["waybill.order.*"])
+            )
+        },
+        Damage("W1", "somebody got an event that was not wanted", names: "endpoint ep does not want event orders-") {
+            let type = try $0.typeOfWebhook("orders-\(order(1))-1")
+            $0.webhooks?.endpoints[0].settings.eventTypes = [type]
+        },
+        Damage("W1", "an event that was wanted was passed over", names: "was passed over, and endpoint all wants it") {
+            let moment = World.start
+            $0.webhooks?.endpoints.append(.init(id: "all", unchangedSince: moment, eventTypes: ["waybill.stock.*"]))
+        },
+        Damage("W1", "called delivered, and no attempt succeeded, names: "no attempt succeeded") {
             $0.webhooks?.attempts[1].state = "failed"
         },
         Damage("W1", "given up without trying", names: "no attempt failed") {

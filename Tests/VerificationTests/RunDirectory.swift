@@ -12,6 +12,7 @@ import NotificationService
 import OrderService
 import PaymentCore
 import PaymentService
+import StrictJSON
 
 @testable import Verification
 
@@ -73,7 +74,7 @@ struct RunDirectory {
         try insert(
             "INSERT INTO inbox VALUES (?, ?, ?, 't', ?, NULL, ?)",
             db,
-            rows.map { [$0.consumer, $0.messageID, $0.bodyHash ?? 1, $0.outcome, World.start] }
+            rows.map { [$0.consumer, $0.messageID, $0.bodyHash ?? 1, $0.outcome, max($0.receivedAt, World.start)] }
         )
         try insert(
             "INSERT INTO consumer_offsets VALUES (?, ?, ?, ?)",
@@ -251,21 +252,26 @@ struct RunDirectory {
 
     private func webhooks(_ evidence: Evidence, _ db: Database) throws {
         guard let webhooks = evidence.webhooks else { return }
-        try db.execute(
-            sql: """
-                INSERT INTO webhook_endpoints (id, url, description, event_types, headers, metadata, state, timeout_ms,
-                    max_in_flight, ordering, on_exhausted, terminal_statuses, signs, version, created_at, updated_at)
-                    VALUES ('ep', 'http://127.0.0.1:1/', '', '[]', '{}', '{}', 'enabled', 1000, 1, 'none', 'skip', '[]', 'v1', 1,
-                        1, 1)
-                """
+        try insert(
+            """
+            INSERT INTO webhook_endpoints (id, url, description, event_types, channels, headers, metadata, state, timeout_ms,
+                max_in_flight, ordering, on_exhausted, terminal_statuses, signs, version, created_at, updated_at)
+                VALUES (?1, 'http://127.0.0.1:1/', '', ?2, ?3, '{}', '{}', 'enabled', 1000, 1, 'none', 'skip', '[]', 'v1', 1,
+                    ?4, ?4)
+            """,
+            db,
+            webhooks.endpoints.map { endpoint in
+                let settings = endpoint.settings
+                return [endpoint.id, text(settings.eventTypes), text(settings.channels), endpoint.unchangedSince]
+            }
         )
         try insert(
             """
-            INSERT INTO webhook_messages (id, type, subject, sequence, body, is_test, occurred_at, created_at)
-                VALUES (?, 't', 's', 1, x'', 0, 1, 1)
+            INSERT INTO webhook_messages (id, type, subject, sequence, body, is_test, occurred_at, created_at, channels)
+                VALUES (?, ?, 's', 1, x'', ?, 1, ?, ?)
             """,
             db,
-            webhooks.events.map { [$0] }
+            webhooks.events.map { id, event in [id, event.type, event.isTest, event.recordedAt, text(event.channels)] }
         )
         try insert(
             """
@@ -283,6 +289,10 @@ struct RunDirectory {
             db,
             webhooks.attempts.map { [$0.delivery, $0.number, $0.trigger, $0.state, $0.startedAt, $0.nextAt] }
         )
+    }
+
+    private func text(_ names: [String]) -> String {
+        String(decoding: StrictJSON.encode(.array(names.map(JSONValue.string))), as: UTF8.self)
     }
 
     private func readModels(_ evidence: Evidence, _ db: Database) throws {

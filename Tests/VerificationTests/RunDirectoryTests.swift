@@ -30,6 +30,8 @@ import Verification
         #expect(evidence.payments?.entries == good.payments?.entries)
         #expect(evidence.inventory?.movements == good.inventory?.movements)
         #expect(evidence.webhooks?.attempts == good.webhooks?.attempts)
+        #expect(evidence.webhooks?.events == good.webhooks?.events)
+        #expect(evidence.webhooks?.endpoints == good.webhooks?.endpoints)
     }
 
     /// Builds the run directory of `scripts/bench-verify.sh`: no test of its own.

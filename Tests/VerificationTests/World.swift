@@ -22,6 +22,17 @@ struct World {
 
     /// Whether somebody wants the webhooks of orders that follow.
     var hasSubscriber = true
+    /// Whether it chooses among them, by their channel.
+    private var isSelective = false
+    static let wantedChannel = "wanted"
+
+    /// Who wants them. It came before all of them.
+    private var subscriber: WebhookEvidence.Endpoint {
+        var endpoint = WebhookEvidence.Endpoint(id: "ep", unchangedSince: 1, eventTypes: ["waybill.order.*"])
+        if isSelective { endpoint.settings.channels = [Self.wantedChannel] }
+        return endpoint
+    }
+
     private var log: [LogRecord] = []
     private var ends: [String: Int64] = [:]
     private var orders = OrderEvidence()
@@ -147,6 +158,7 @@ struct World {
         evidence.payments?.intents = intents
         evidence.inventory?.expiries = []
         evidence.webhooks = webhooks
+        evidence.webhooks?.endpoints = [subscriber]
         evidence.receipts = receipts
         evidence.deadLetters = Self.letters
         evidence.poison = ["poison-1", "poison-2"]
@@ -157,7 +169,7 @@ struct World {
             guard let id = record.eventID else { continue }
             let hash = PayloadHash.of(type: record.type, subject: record.subject, body: record.body)
             for reader in EventReader.all where reader.topics.contains(record.topic) {
-                let isWanted = reader != .forwarder || webhooks.events.contains(id)
+                let isWanted = reader != .forwarder || webhooks.events[id] != nil
                 var row = MessagingEvidence.InboxRow(
                     service: reader.service,
                     consumer: reader.consumer,
@@ -165,6 +177,7 @@ struct World {
                     outcome: isWanted ? "handled" : "noop"
                 )
                 row.bodyHash = hash
+                row.receivedAt = record.timeMilliseconds
                 evidence.messaging?.inbox.append(row)
             }
         }
@@ -425,7 +438,8 @@ struct World {
             )
         )
         ends[place, default: 0] += 1
-        if topic == "orders", hasSubscriber { send(id) }
+        if topic == "orders", hasSubscriber { send(id, type, at: time) }
+        if topic == "orders", !hasSubscriber { isSelective = true }
         messaging.outbox.append(
             .init(
                 service: topic,
@@ -450,10 +464,10 @@ struct World {
     }
 
     /// A webhook that failed once and arrived at the second attempt.
-    private mutating func send(_ event: String) {
+    private mutating func send(_ event: String, _ type: String, at time: Int64) {
         let number = Int64(webhooks.deliveries.count + 1)
         webhooks.ready = ["ep"]
-        webhooks.events.insert(event)
+        webhooks.events[event] = .init(type: type, channels: [Self.wantedChannel], recordedAt: time)
         webhooks.deliveries.append(
             .init(number: number, event: event, endpoint: "ep", state: "delivered", attempts: 2)
         )

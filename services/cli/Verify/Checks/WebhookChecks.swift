@@ -1,6 +1,6 @@
 /// W: every subscribed event is delivered or visibly given up, and every attempt is the same event.
 let webhookChecks = [
-    Check("W1", "every event that somebody wants has a delivery, and every end its attempt", .always) { evidence in
+    Check("W1", "everybody has a delivery of what they want, and every end its attempt", .always) { evidence in
         guard let webhooks = evidence.webhooks else { return .notExamined("the notification database was not read") }
         var attempts: [Int64: Set<String>] = [:]
         for attempt in webhooks.attempts { attempts[attempt.delivery, default: []].insert(attempt.state) }
@@ -24,7 +24,10 @@ let webhookChecks = [
         }
         // An event is kept as long as one of its deliveries is.
         let kept = Set(webhooks.deliveries.map(\.event))
-        violations += webhooks.events.subtracting(kept).map { "event \($0) was recorded and has no delivery" }
+        violations += webhooks.events.keys.filter { !kept.contains($0) }.map {
+            "event \($0) was recorded and has no delivery"
+        }
+        violations += WebhookSubscriptions(webhooks).violations(evidence)
         if !webhooks.isPruned {
             for row in evidence.messaging?.inbox ?? []
             where row.consumer == "notification" && row.outcome == "handled" && !kept.contains(row.messageID) {
@@ -35,7 +38,7 @@ let webhookChecks = [
         if evidence.isQuiescent { violations += neverTaken(webhooks, evidence.receipts ?? []) }
         return .of(
             counted(webhooks.deliveries.count, "delivery", plural: "deliveries") + ", "
-                + counted(webhooks.attempts.count, "attempt"),
+                + counted(webhooks.attempts.count, "attempt") + ", " + counted(webhooks.endpoints.count, "endpoint"),
             violations: violations
         )
     },
@@ -55,7 +58,7 @@ let webhookChecks = [
             if let known, known != receipt.digest {
                 violations.append("webhook \(receipt.event) came with two contents")
             }
-            if known == nil, !webhooks.isPruned, !webhooks.events.contains(receipt.event) {
+            if known == nil, !webhooks.isPruned, webhooks.events[receipt.event] == nil {
                 violations.append("webhook \(receipt.event) came and was never recorded")
             }
         }

@@ -49,6 +49,8 @@ public struct MessagingEvidence: Sendable {
         public var outcome: String
         /// Digest of the type, subject and body that were handled; `nil` when it was not read.
         public var bodyHash: Int64?
+        /// When it was taken in, in milliseconds since the Unix epoch.
+        public var receivedAt: Int64 = 0
 
         /// Makes a row.
         public init(service: String, consumer: String, messageID: String, outcome: String) {

@@ -1,5 +1,72 @@
+import StrictJSON
+import Webhooks
+
 /// The webhook sender's tables.
 public struct WebhookEvidence: Sendable {
+    /// Somebody who wants events, and is not deleted.
+    public struct Endpoint: Sendable, Hashable {
+        /// Its id.
+        public var id: String
+        /// Since when it wants what it wants now, in milliseconds since the Unix epoch; later is what comes after.
+        public var unchangedSince: Int64
+        /// Types, channels and filter; the rest is not read.
+        public var settings: EndpointSettings
+
+        /// Makes an endpoint that wants these types; with none, all of them.
+        public init(id: String, unchangedSince: Int64, eventTypes: [String] = []) {
+            self.id = id
+            self.unchangedSince = unchangedSince
+            settings = EndpointSettings(url: "")
+            settings.eventTypes = eventTypes
+        }
+
+        /// Whether the type of an event says all about whether it is wanted.
+        var choosesByTypeAlone: Bool { settings.channels.isEmpty && settings.filter == nil }
+
+        /// Whether an event of this type is wanted, as far as the type can say.
+        func wants(type: String) -> Bool { settings.wants(type, channels: []) { nil } }
+
+        /// Whether an event is wanted; `nil` when that cannot be told, because its content was erased.
+        func wants(_ event: Event) -> Bool? {
+            if OperationalEvents.isType(event.type) {
+                // No endpoint is told about itself.
+                guard let about = event.document?["data"]?["endpointId"]?.stringValue else { return nil }
+                return about != id && wants(type: event.type)
+            }
+            if settings.filter != nil, event.document == nil { return nil }
+            return settings.wants(event.type, channels: event.channels) { event.document }
+        }
+    }
+
+    /// What all its deliveries send.
+    public struct Event: Sendable, Hashable {
+        /// Its type.
+        public var type: String
+        /// Its channels.
+        public var channels: [String]
+        /// Whether a person asked one endpoint to be sent it.
+        public var isTest: Bool
+        /// When it was recorded, in milliseconds since the Unix epoch.
+        public var recordedAt: Int64
+        /// All of it, where somebody's wish depends on that; `nil` also when it was erased.
+        public var document: JSONValue?
+
+        /// Makes an event.
+        public init(
+            type: String,
+            channels: [String] = [],
+            isTest: Bool = false,
+            recordedAt: Int64,
+            document: JSONValue? = nil
+        ) {
+            self.type = type
+            self.channels = channels
+            self.isTest = isTest
+            self.recordedAt = recordedAt
+            self.document = document
+        }
+    }
+
     /// One event on its way to one endpoint.
     public struct Delivery: Sendable, Hashable {
         /// Its number.
@@ -60,8 +127,10 @@ public struct WebhookEvidence: Sendable {
     public var deliveries: [Delivery]
     /// All attempts that are still kept, by delivery and number.
     public var attempts: [Attempt]
-    /// The events that are kept.
-    public var events: Set<String>
+    /// The events that are kept, by their ids.
+    public var events: [String: Event]
+    /// Everybody who may want them.
+    public var endpoints: [Endpoint] = []
     /// Endpoints that take deliveries now: enabled, not failing, not asking to wait.
     public var ready: Set<String> = []
     /// Whether old deliveries have been removed: what is missing then proves nothing.
@@ -71,7 +140,7 @@ public struct WebhookEvidence: Sendable {
     public init(
         deliveries: [Delivery] = [],
         attempts: [Attempt] = [],
-        events: Set<String> = [],
+        events: [String: Event] = [:],
         isPruned: Bool = false
     ) {
         self.deliveries = deliveries

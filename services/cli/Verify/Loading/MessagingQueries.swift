@@ -19,7 +19,7 @@ enum MessagingQueries {
                 parked: $0[5]
             )
         }
-        evidence.inbox += try db.rows("SELECT consumer, message_id, outcome, body_hash FROM inbox") { row in
+        evidence.inbox += try db.rows("SELECT consumer, message_id, outcome, body_hash, received_at FROM inbox") { row in
             var entry = MessagingEvidence.InboxRow(
                 service: service,
                 consumer: row[0],
@@ -27,6 +27,7 @@ enum MessagingQueries {
                 outcome: row[2]
             )
             entry.bodyHash = row[3]
+            entry.receivedAt = row[4]
             return entry
         }
         evidence.remembersSince[service] = try Int64.fetchOne(db, sql: "SELECT min(received_at) FROM inbox")
@@ -74,44 +75,5 @@ enum DeadLetterQueries {
             letter.changedAt = row[12]
             return letter
         }
-    }
-}
-
-enum WebhookQueries {
-    /// Endpoints to which everything that is due goes at once.
-    static let isReady = "state = 'enabled' AND failing_since IS NULL AND hold_until IS NULL"
-
-    static func read(_ db: Database) throws -> WebhookEvidence {
-        var evidence = WebhookEvidence(
-            deliveries: try db.rows("SELECT seq, message_id, endpoint_id, state, attempts FROM webhook_deliveries") {
-                .init(number: $0[0], event: $0[1], endpoint: $0[2], state: $0[3], attempts: $0[4])
-            },
-            attempts: try db.rows(
-                """
-                SELECT delivery_seq, number, attempt_trigger, state, started_at, next_attempt_at FROM webhook_attempts
-                ORDER BY delivery_seq, number
-                """
-            ) {
-                .init(
-                    delivery: $0[0],
-                    number: $0[1],
-                    trigger: $0[2],
-                    state: $0[3],
-                    startedAt: $0[4],
-                    nextAt: $0[5]
-                )
-            },
-            events: try String.fetchSet(db, sql: "SELECT id FROM webhook_messages"),
-            // Numbers are never used again, and only the retention deletes.
-            isPruned: try Bool.fetchOne(
-                db,
-                sql: """
-                    SELECT count(*) < coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'webhook_deliveries'), 0)
-                    FROM webhook_deliveries
-                    """
-            ) ?? false
-        )
-        evidence.ready = try String.fetchSet(db, sql: "SELECT id FROM webhook_endpoints WHERE \(isReady)")
-        return evidence
     }
 }
