@@ -370,7 +370,8 @@ let testTargets: [Target] = [
         "Verification",
         [
             "Verification", "waybill", "OrderService", "PaymentService", "InventoryService", "NotificationService",
-            "AnalyticsService", "PaymentCore", "Commerce", "Messaging", "StrictJSON", "Kafka", crypto, "DurableStore",
+            "AnalyticsService", "PaymentCore", "Commerce", "Messaging", "StrictJSON", "Kafka", "Webhooks", crypto,
+            "DurableStore",
             "KitTestSupport", grdb, logging,
         ]
     ),

@@ -48,6 +48,20 @@ import Testing
         await store.close()
     }
 
+    /// What a route answers with 503 and `Retry-After` is known by its class; a wrong statement has none, and stays a 500.
+    @Test func aReadThatTheStoreFailsHasAClassAndAWrongStatementHasNone() async throws {
+        let database = try TemporaryDatabase()
+        let store = try makeStore(database.path)
+        let failure = await #expect(throws: Failure.self) {
+            try await store.read { _ in throw DatabaseError(resultCode: .SQLITE_BUSY, message: "simulated") }
+        }
+        #expect(failure?.code == "store-busy" && failure?.failureClass == .retryable)
+        await #expect(throws: DatabaseError.self) {
+            try await store.read { try $0.execute(sql: "SELECT * FROM nowhere") }
+        }
+        await store.close()
+    }
+
     /// What a failed sync has lost no later one brings back, so nothing may be committed after it, least of all on the way out.
     @Test func anIOErrorWhileClosingRefusesTheRestOfTheQueue() async throws {
         let database = try TemporaryDatabase()

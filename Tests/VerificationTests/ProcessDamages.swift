@@ -1,4 +1,5 @@
 import Verification
+import Webhooks
 
 extension Damages {
     static let answers: [Damage] = [
@@ -127,7 +128,7 @@ extension Damages {
             let moment = World.start
             $0.webhooks?.endpoints.append(.init(id: "all", unchangedSince: moment, eventTypes: ["waybill.stock.*"]))
         },
-        Damage("W1", "called delivered, and no attempt succeeded, names: "no attempt succeeded") {
+        Damage("W1", "called delivered, and no attempt succeeded", names: "no attempt succeeded") {
             $0.webhooks?.attempts[1].state = "failed"
         },
         Damage("W1", "given up without trying", names: "no attempt failed") {

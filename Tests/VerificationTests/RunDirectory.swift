@@ -13,6 +13,7 @@ import OrderService
 import PaymentCore
 import PaymentService
 import StrictJSON
+import Webhooks
 
 @testable import Verification
 

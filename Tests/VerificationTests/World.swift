@@ -2,6 +2,7 @@ import Commerce
 import DurableStore
 import Messaging
 import Verification
+import Webhooks
 
 /// An order id from a number.
 func order(_ number: Int) -> String {
@@ -467,7 +468,7 @@ struct World {
     private mutating func send(_ event: String, _ type: String, at time: Int64) {
         let number = Int64(webhooks.deliveries.count + 1)
         webhooks.ready = ["ep"]
-        webhooks.events[event] = .init(type: type, channels: [Self.wantedChannel], recordedAt: time)
+        webhooks.events[event] = .init(type: type, channels: subscriber.settings.channels, recordedAt: time)
         webhooks.deliveries.append(
             .init(number: number, event: event, endpoint: "ep", state: "delivered", attempts: 2)
         )

@@ -3,7 +3,9 @@
 # function is one bug that a script once had; see "Scripts" in docs/found.md.
 #
 # usage: scripts/e2e/scripts.sh [function…]
+# shellcheck disable=SC2016 # the lines of a stand-in are for its own shell
 set -euo pipefail
+# shellcheck source=scripts/lib/e2e.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../lib/e2e.sh"
 readonly place=$WAYBILL_RUN_DIR.scripts
 mkdir -p "$place"

@@ -174,9 +174,12 @@ public final class DurableStore: Sendable {
 
     /// Reads committed rows, from one snapshot, beside the writer.
     ///
-    /// - Throws: what `body` throws; `CancellationError` when the task is cancelled.
+    /// - Throws: what `body` throws; a `Failure` whose code begins with `store-` when the store itself failed; `CancellationError` when the
+    ///   task is cancelled.
     public func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
-        guard isSimulated else { return try await database.read(body) }
+        guard isSimulated else {
+            do { return try await database.read(body) } catch { throw Failure.ofStore(error) ?? error }
+        }
         if let failure { throw failure }
         return try readAtOnce(body)
     }

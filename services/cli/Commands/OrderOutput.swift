@@ -85,6 +85,8 @@ enum OrderOutput {
         }) {
             table.add(row.element.cells)
         }
+        let before = (timeline["inputs"]?[0]?["number"]?.integerValue ?? 1) - 1
+        if before > 0 { Console.print("The first \(before) inputs are left out; all changes of status are here.") }
         table.print()
     }
 

@@ -1,5 +1,5 @@
-import StrictJSON
-import Webhooks
+public import StrictJSON
+public import Webhooks
 
 /// The webhook sender's tables.
 public struct WebhookEvidence: Sendable {

@@ -19,7 +19,8 @@ enum MessagingQueries {
                 parked: $0[5]
             )
         }
-        evidence.inbox += try db.rows("SELECT consumer, message_id, outcome, body_hash, received_at FROM inbox") { row in
+        evidence.inbox += try db.rows("SELECT consumer, message_id, outcome, body_hash, received_at FROM inbox") {
+            row in
             var entry = MessagingEvidence.InboxRow(
                 service: service,
                 consumer: row[0],
