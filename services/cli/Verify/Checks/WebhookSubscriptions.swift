@@ -42,7 +42,10 @@ struct WebhookSubscriptions {
     private func passedOver(_ evidence: Evidence) -> [String] {
         var since: [String: Int64] = [:]
         for row in evidence.messaging?.inbox ?? []
-        where row.consumer == EventReader.forwarder.consumer && row.outcome == "noop" {
+        where row.consumer == EventReader.forwarder.consumer && row.outcome == "noop"
+            // One that was read once more, long after it was recorded, says so too.
+            && webhooks.events[row.messageID] == nil
+        {
             since[row.messageID] = row.receivedAt
         }
         let endpoints = webhooks.endpoints.filter(\.choosesByTypeAlone)
