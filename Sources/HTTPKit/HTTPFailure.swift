@@ -126,7 +126,10 @@ public struct HTTPFailure: Error, Sendable, Hashable, CustomStringConvertible {
 
     private static func sort(_ error: NIOConnectionError) -> HTTPFailure {
         if error.connectionErrors.isEmpty { return HTTPFailure(.dnsError) }
-        let failures = error.connectionErrors.map { HTTPFailure($0.error) }
+        let failures = error.connectionErrors.map { attempt in
+            let failure = HTTPFailure(attempt.error)
+            return failure.code == .timeout ? HTTPFailure(.connectTimeout, failure.detail) : failure
+        }
         // Several addresses were tried; the first reason that says more than "other" stands for all.
         return failures.first { $0.code != .other } ?? HTTPFailure(.connectionRefused)
     }
@@ -136,7 +139,8 @@ public struct HTTPFailure: Error, Sendable, Hashable, CustomStringConvertible {
         case ECONNREFUSED: HTTPFailure(.connectionRefused)
         case ECONNRESET, EPIPE, ECONNABORTED, ENOTCONN: HTTPFailure(.connectionReset)
         case EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL, EACCES, EPERM: HTTPFailure(.unreachable)
-        case ETIMEDOUT: HTTPFailure(.connectTimeout)
+        // Also what a connection ends with that was in use and is answered no more.
+        case ETIMEDOUT: HTTPFailure(.timeout)
         default: HTTPFailure(.other, "errno \(code)")
         }
     }

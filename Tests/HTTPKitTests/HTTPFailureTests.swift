@@ -1,3 +1,5 @@
+import Foundation
+import NIOCore
 import NIOSSL
 import Testing
 
@@ -15,6 +17,12 @@ struct HTTPFailureTests {
             let failure = HTTPFailure(error)
             #expect(failure.code == .tlsError && failure.wasNotSent, "\(error)")
         }
+    }
+
+    @Test("a connection that nobody answers any more may have carried the request")
+    func timeouts() {
+        let failure = HTTPFailure(IOError(errnoCode: ETIMEDOUT, reason: "read"))
+        #expect(failure.code == .timeout && !failure.wasNotSent)
     }
 
     @Test("TLS that breaks later says nothing about what became of the request")

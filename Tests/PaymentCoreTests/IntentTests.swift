@@ -125,8 +125,13 @@ import Testing
         #expect(pauses == [250, 500, 1000, 2000, 2000, 2000])
     }
 
-    @Test func theWatchEnds() {
+    @Test func theWatchEndsOnTheGatewaysWordAlone() {
         var intent = intent(.abandoned)
+        for silence in [GatewayAnswer.unclear(note: "timeout"), .notSent(note: "down")] {
+            let over = start.advanced(byMilliseconds: policy.watch)
+            _ = intent.step(silence, sentAt: nil, now: over, policy: policy, random: 0)
+            #expect(intent.state == .abandoned && intent.dueAt != nil)
+        }
         _ = intent.step(
             .notFound,
             sentAt: nil,
@@ -141,6 +146,16 @@ import Testing
 
 @Suite struct CircuitBreakerTests {
     let start = Timestamp(millisecondsSinceEpoch: 0)
+
+    @Test("a clock that was put back does not keep it shut")
+    func aClockThatWasPutBack() {
+        var breaker = CircuitBreaker(threshold: 1, base: 1000, cap: 1000)
+        breaker.failed(at: start.advanced(byMilliseconds: 3_600_000))
+        let probe = breaker.ask(at: start)
+        #expect(probe == .granted)
+        let other = breaker.ask(at: start)
+        #expect(other != .granted)
+    }
 
     @Test func signsOfLifeElsewhereBringTheProbeForwardAndNothingElse() {
         var breaker = CircuitBreaker(threshold: 1, base: 1000, cap: 1000)

@@ -33,21 +33,23 @@ final class Harness: Sendable {
     private let processor: CommandProcessor
     private let messageNumber = Mutex(0)
 
-    /// - Parameter path: a database file; `nil` for memory.
-    init(gateway: ScriptedGateway = ScriptedGateway(), path: String? = nil, clock start: Timestamp? = nil) throws {
+    /// - Parameters:
+    ///   - path: a database file; `nil` for memory.
+    ///   - onStep: may fail a commit.
+    init(
+        gateway: ScriptedGateway = ScriptedGateway(),
+        path: String? = nil,
+        clock start: Timestamp? = nil,
+        onStep: (@Sendable (StoreStep) throws -> Void)? = nil
+    ) throws {
         if let start { clock.set(start) }
         self.gateway = gateway
-        store =
-            if let path {
-                try DurableStore(
-                    DurableStoreConfiguration(path: path),
-                    migrations: PaymentSchema.migrator,
-                    clock: clock,
-                    ids: UUIDv7Generator()
-                )
-            } else {
-                try DurableStore.inMemory(migrations: PaymentSchema.migrator, clock: clock, ids: UUIDv7Generator())
-            }
+        store = try DurableStore(
+            DurableStoreConfiguration(path: path, onStep: onStep),
+            migrations: PaymentSchema.migrator,
+            clock: clock,
+            ids: UUIDv7Generator()
+        )
         gate = GatewayGate(clock: clock)
         runner = IntentRunner(store: store, gateway: gateway, gate: gate, clock: clock, failurePause: .milliseconds(1))
         callbacks = GatewayCallbacks(store: store) {}

@@ -1,8 +1,10 @@
 import Commerce
 import DurableStore
+import GRDB
 import KitTestSupport
 import Messaging
 import PaymentCore
+import Synchronization
 import Testing
 
 @testable import PaymentService
@@ -179,6 +181,34 @@ import Testing
         #expect(try await harness.replies() == ["cancelled", "failed", "failed"])
         #expect(harness.gateway.calls == 0)
         #expect(try await harness.events() == [])
+        #expect(try await harness.violations() == [])
+    }
+
+    /// Found by reading, after chaos had shown what a later answer cannot say of an earlier call: the disk is full when the gateway has
+    /// just charged, and the row goes on saying that nothing was sent.
+    @Test("a call whose outcome could not be stored is looked up before its repetition is believed", arguments: [false, true])
+    func anOutcomeThatCouldNotBeStored(_ isDown: Bool) async throws {
+        let isFull = Mutex(false)
+        let harness = try Harness { step in
+            guard step == .beforeCommit, isFull.withLock({ $0 }) else { return }
+            throw DatabaseError(resultCode: .SQLITE_FULL, message: "simulated")
+        }
+        try await harness.authorize()
+        harness.gateway.setDuringCall { isFull.withLock { $0 = true } }
+        try await harness.runner.performDue()
+        #expect(harness.gateway.entry(.authorize, orderID(1).text)?.entry.isDone == true)
+        #expect(try await harness.intents() == ["authorize calling"])
+        isFull.withLock { $0 = false }
+        harness.gateway.setDuringCall(nil)
+        // The next call is turned away, or cannot even be made while the customer cancels.
+        harness.gateway.setTurnsAway(true)
+        harness.gateway.setDown(isDown)
+        try await harness.runner.performDue()
+        if isDown { try await harness.cancel() }
+        harness.gateway.setDown(false)
+        try await harness.pass(.seconds(10))
+        #expect(try await harness.intents().first == "authorize succeeded")
+        #expect(try await harness.replies() == (isDown ? ["cancelled"] : ["authorized"]))
         #expect(try await harness.violations() == [])
     }
 

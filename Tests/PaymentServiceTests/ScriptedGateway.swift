@@ -24,6 +24,7 @@ final class ScriptedGateway: CardGatewayClient {
         var losesAnswers = false
         var losesRequests = false
         var losesLookUps = false
+        var turnsAway = false
         var calls = 0
         var lookUps = 0
         var now = Timestamp(millisecondsSinceEpoch: 0)
@@ -42,6 +43,9 @@ final class ScriptedGateway: CardGatewayClient {
 
     /// What happens while a call hangs, before its outcome is known.
     func setDuringCall(_ action: (@Sendable () async -> Void)?) { state.withLock { $0.duringCall = action } }
+
+    /// No call is let in, whatever became of those before it.
+    func setTurnsAway(_ turns: Bool) { state.withLock { $0.turnsAway = turns } }
 
     /// No look-up is answered.
     func setLosesLookUps(_ loses: Bool) { state.withLock { $0.losesLookUps = loses } }
@@ -80,6 +84,7 @@ final class ScriptedGateway: CardGatewayClient {
             guard !state.isDown else { return .notSent(note: "connection_refused") }
             state.calls += 1
             if state.losesRequests { return .unclear(note: "timeout") }
+            if state.turnsAway { return .turnedAway(reason: "gateway-rejected") }
             let isForMoney = call.kind.isGivenUp
             switch call.card.text {
             case "tok_flaky" where isForMoney && state.flaky[call.key, default: 0] < 2:

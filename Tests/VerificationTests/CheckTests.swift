@@ -82,6 +82,7 @@ import Testing
             evidence.readModels?.offsets[place] = max(end, record.offset + 1)
         }
         evidence.load?.append(LoadEntry(key: "key-timeout", outcome: .info, orders: []))
+        try evidence.addPeculiarEndpoints()
         // One doubtful poison arrived, one did not; a receiver that does not know its endpoint took something twice.
         evidence.poison?.remove("poison-1")
         evidence.doubtfulPoison = ["poison-1", "poison-9"]

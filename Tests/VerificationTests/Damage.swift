@@ -1,5 +1,7 @@
+import StrictJSON
 import Testing
 import Verification
+import Webhooks
 
 /// One way in which evidence can be bad.
 struct Damage: Sendable, CustomTestStringConvertible {
@@ -184,5 +186,41 @@ extension Evidence {
     private func webhook(_ id: String) throws -> WebhookEvidence.Event {
         guard let event = webhooks?.events[id] else { throw NotThere() }
         return event
+    }
+
+    /// Endpoints that did not get what, at a glance, they wanted.
+    mutating func addPeculiarEndpoints() throws {
+        var webhooks = try #require(webhooks)
+        func add(_ id: String, _ event: WebhookEvidence.Event, _ receiver: String) {
+            let number = Int64(webhooks.deliveries.count + 1)
+            webhooks.events[id] = event
+            webhooks.deliveries.append(
+                .init(number: number, event: id, endpoint: receiver, state: "pending", attempts: 0)
+            )
+        }
+        // What another endpoint does is told to who asks; nobody is told about itself, nor when that cannot be read any more.
+        webhooks.endpoints.append(.init(id: "self", unchangedSince: 1, eventTypes: ["webhook.*"]))
+        let told = WebhookEvidence.Event(
+            type: "webhook.endpoint.updated.v1",
+            recordedAt: 2,
+            body: Array(#"{"data":{"endpointId":"self"}}"#.utf8)
+        )
+        add("about-self", told, "gone")
+        add("erased", .init(type: told.type, recordedAt: 2), "gone")
+        // Choosers by content, of what does not fit, and of what was erased.
+        var chooser = WebhookEvidence.Endpoint(id: "chooser", unchangedSince: 1, eventTypes: ["waybill.stock.*"])
+        chooser.settings.filter = try ContentFilter(["data": ["sku": ["MUG"]]])
+        webhooks.endpoints.append(chooser)
+        let other = Array(#"{"data":{"sku":"JUG"}}"#.utf8)
+        add("other", .init(type: "waybill.stock.adjusted.v1", recordedAt: 2, body: other), "gone")
+        add("erased too", .init(type: "waybill.stock.adjusted.v1", recordedAt: 2), "gone")
+        // Sent to one as a test; recorded before it said what it wants; said to be of no interest when it was read once more.
+        add("test", .init(type: "waybill.order.placed.v1", isTest: true, recordedAt: 9), "gone")
+        add("before", .init(type: "waybill.order.placed.v1", recordedAt: 1), "gone")
+        self.webhooks = webhooks
+        let again = try #require(
+            messaging?.inbox.firstIndex { $0.consumer == "notification" && $0.messageID == "orders-\(order(1))-1" }
+        )
+        messaging?.inbox[again].outcome = "noop"
     }
 }

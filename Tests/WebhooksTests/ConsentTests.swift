@@ -1,7 +1,9 @@
 import DurableStore
 import Foundation
+import GRDB
 import KitTestSupport
 import Messaging
+import Synchronization
 import Testing
 
 @testable import Webhooks
@@ -39,12 +41,16 @@ struct ConsentTests {
         let bench: Bench
         let handshakes: WebhookHandshakes
 
-        init(_ script: @escaping ScriptedSender.Script) throws {
+        init(
+            delays: [Int64] = [1000, 2000],
+            configuration: DurableStoreConfiguration = DurableStoreConfiguration(path: nil),
+            _ script: @escaping ScriptedSender.Script
+        ) throws {
             var options = SenderOptions()
             options.origin = "sender.example"
             options.consentURL = "https://sender.example/agree/"
-            options.schedule = RetrySchedule(delays: [1000, 2000], jitterPercent: 0) ?? .standard
-            bench = try Bench(options: options, script)
+            options.schedule = RetrySchedule(delays: delays, jitterPercent: 0) ?? .standard
+            bench = try Bench(options: options, configuration: configuration, script)
             handshakes = WebhookHandshakes(
                 store: bench.store,
                 sender: bench.sender,
@@ -90,6 +96,33 @@ struct ConsentTests {
         let sent = try #require(bench.sender.requests.last)
         #expect(sent.method == "POST" && sent.headers.contains { $0 == ("webhook-request-origin", "sender.example") })
         #expect(try await bench.queries.journal(of: endpoint.id).map(\.action) == ["verified", "created"])
+    }
+
+    @Test("a last question without a word about its answer is asked again", arguments: [false, true])
+    func theLastQuestionIsNotLost(_ isInterrupted: Bool) async throws {
+        let isFull = Mutex(false)
+        let parts = try Parts(
+            delays: [],
+            configuration: DurableStoreConfiguration(path: nil) { step in
+                guard step == .beforeCommit, isFull.withLock({ $0 }) else { return }
+                throw DatabaseError(resultCode: .SQLITE_FULL, message: "simulated")
+            }
+        ) { _, _ in
+            // Our own end interrupts it; or it agrees, and that cannot be stored.
+            if isInterrupted { return .failed(.interrupted, detail: "") }
+            isFull.withLock { $0 = true }
+            return status(200, Self.agrees)
+        }
+        let (endpoint, _) = try await parts.bench.endpoint { $0.asksConsent = true }
+        try await parts.handshakes.advance()
+        isFull.withLock { $0 = false }
+        #expect(try await parts.state(endpoint) == .pendingVerification)
+        parts.bench.sender.set { _, _ in status(200, Self.agrees) }
+        try await parts.handshakes.advance()
+        #expect(parts.bench.sender.requests.count == 1, "not at once: it may still be on its way")
+        parts.bench.clock.advance(by: .seconds(120))
+        try await parts.handshakes.advance()
+        #expect(try await parts.state(endpoint) == .enabled)
     }
 
     @Test func theAgreedRatePerMinuteIsKept() async throws {

@@ -31,6 +31,25 @@ struct OperationalEventTests {
         }
     }
 
+    /// A recovery of what an endpoint has not got passes over what is about itself, as the fan-out does.
+    @Test func recoveringTellsNoEndpointAboutItself() async throws {
+        let bench = try Bench(options: options(attempts: 1)) { _, _ in status(200) }
+        let (one, _) = try await bench.endpoint { $0.eventTypes = ["webhook.*"] }
+        let since = bench.clock.now()
+        bench.clock.advance(by: .milliseconds(1))
+        // The first is told of the second one, which is told of nothing.
+        let (other, _) = try await bench.endpoint {
+            $0.url = "http://127.0.0.1:9/other"
+            $0.eventTypes = ["webhook.*"]
+        }
+        bench.clock.advance(by: .seconds(1))
+        #expect(try await bench.deliveries { $0.endpointID = one.id }.count == 1)
+        let recoveries = WebhookRecoveries(store: bench.store) {}
+        var request = RecoveryRequest(endpoint: other.id, since: since)
+        request.includesMissing = true
+        #expect(try await recoveries.count(request) == 0)
+    }
+
     @Test func whoAsksIsToldOfEndpointsAndDeliveries() async throws {
         let bench = try Bench(options: options(attempts: 6)) { request, _ in
             status(request.url.target == "/bad" ? 500 : 200)

@@ -61,6 +61,31 @@ struct RecoveryTests {
         #expect(try await bench.dead().allSatisfy { $0.state == .requeued })
     }
 
+    @Test("what is recovered of one subject goes one after the other where the endpoint asks for order")
+    func recoveredInOrder() async throws {
+        let bench = try bench()
+        let (endpoint, _) = try await bench.endpoint { $0.ordering = .key }
+        let since = bench.clock.now()
+        for index in 1...3 {
+            bench.clock.advance(by: .milliseconds(1))
+            _ = try await bench.publish("odd\(index)", subject: "one")
+        }
+        try await drain(bench)
+        bench.clock.advance(by: .seconds(1))
+        #expect(try await bench.deliveries().map(\.state) == [.exhausted, .exhausted, .exhausted])
+        let recoveries = WebhookRecoveries(store: bench.store) {}
+        _ = try await recoveries.start(RecoveryRequest(endpoint: endpoint.id, since: since))
+        while try await recoveries.advance() {}
+        #expect(try await bench.deliveries().map(\.state) == [.pending, .waiting, .waiting])
+        bench.sender.set { _, _ in status(200) }
+        let before = bench.sender.requests.count
+        try await drain(bench)
+        let order = bench.sender.requests[before...].compactMap { request in
+            request.headers.first { $0.name == "webhook-id" }?.value
+        }
+        #expect(order == ["odd1", "odd2", "odd3"])
+    }
+
     @Test func missingEventsAndCancelling() async throws {
         let bench = try bench()
         _ = try await bench.endpoint()

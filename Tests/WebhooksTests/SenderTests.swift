@@ -380,6 +380,53 @@ struct SenderTests {
         #expect(try await bench.attempts(delivery).map(\.trigger) == [.scheduled, .manual, .manual, .manual])
     }
 
+    @Test("what was delivered stays delivered, whatever a person's resend of it is answered with")
+    func resendingADeliveredOneGivesNothingUp() async throws {
+        let bench = try Bench(options: exact) { _, _ in status(200) }
+        _ = try await bench.endpoint {
+            $0.ordering = .key
+            $0.onExhausted = .park
+            $0.terminalStatuses = [409]
+        }
+        _ = try await bench.publish("evt_1")
+        try await bench.dispatcher.performDue()
+        let delivered = try #require(try await bench.deliveries().first)
+        bench.sender.set { _, _ in status(409) }
+        _ = try await bench.store.write { [administration = bench.administration] tx in
+            try administration.resend(delivered.id, in: tx)
+        }
+        try await bench.dispatcher.performDue()
+        #expect(bench.sender.requests.count == 2)
+        #expect(try await bench.deliveries().first?.state == .delivered)
+        #expect(try await bench.dead().isEmpty)
+        // Nor does it hold up what comes after it.
+        bench.sender.set { _, _ in status(200) }
+        _ = try await bench.publish("evt_2")
+        try await bench.dispatcher.performDue()
+        #expect(try await bench.deliveries().map(\.state) == [.delivered, .delivered])
+    }
+
+    @Test("what an address says that the endpoint has no longer decides nothing about the new one")
+    func anAnswerOfTheOldAddress() async throws {
+        let bench = try Bench(options: exact) { _, _ in status(200) }
+        let (endpoint, _) = try await bench.endpoint()
+        bench.sender.set { [administration = bench.administration, store = bench.store] _, _ in
+            _ = try? await store.write { tx in
+                try administration.update(endpoint.id, actor: "test", in: tx) { $0.url = "http://127.0.0.1:9/new" }
+            }
+            return status(410, [("retry-after", "3600")])
+        }
+        _ = try await bench.publish("evt_1")
+        try await bench.dispatcher.performDue()
+        let after = try #require(try await bench.queries.endpoint(endpoint.id))
+        #expect(after.state == .enabled && after.holdUntil == nil && after.failingSince == nil)
+        #expect(try await bench.dead().isEmpty)
+        bench.sender.set { _, _ in status(200) }
+        try await bench.dispatcher.performDue()
+        #expect(bench.sender.requests.map(\.url.target) == ["/hook", "/new"])
+        #expect(try await bench.deliveries().map(\.state) == [.delivered])
+    }
+
     @Test func pausedWaitsAndDeletedCancels() async throws {
         let bench = try Bench(options: exact) { _, _ in status(200) }
         let (endpoint, _) = try await bench.endpoint()

@@ -7,8 +7,21 @@
 set -euo pipefail
 # shellcheck source=scripts/lib/e2e.sh
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../lib/e2e.sh"
+mkdir -p "$WAYBILL_RUN_DIR.scripts"
+# As the supervisors see them.
+WAYBILL_RUN_DIR=$(readlink -f "$WAYBILL_RUN_DIR")
 readonly place=$WAYBILL_RUN_DIR.scripts
-mkdir -p "$place"
+
+# What a story has started goes as well when it ends badly.
+leave_all() {
+    local code=$? folder
+    for folder in "$place"/{other,left,mine/run}; do
+        [ ! -f "$folder/layout" ] || "$root/scripts/down.sh" --run-dir "$folder" >/dev/null 2>&1 || true
+    done
+    [ ! -s "$place/pids" ] || xargs kill -KILL <"$place/pids" 2>/dev/null || true
+    exit "$code"
+}
+trap '(leave_all) || { trap - EXIT; (exit 1); leave; }; leave' EXIT
 
 # code WANTED COMMAND…: the command ends with this code; what it said is in $place/said.
 code() {

@@ -11,20 +11,24 @@ readonly seed_catalogue=(
     'SCALE-POCKET 24.90 EUR 3 Pocket scale'
 )
 
-# Puts the catalogue in once per run directory; needs the services up.
+# Puts the catalogue in once per run directory, each article once: a second start after a first one that was cut short takes no stock
+# back that was sold in between. Needs the services up.
 seed_catalogue_once() {
     local run_dir=$1 line sku price currency units name
-    local mark=$run_dir/data/.seeded
+    local mark=$run_dir/data/.seeded done=$run_dir/data/.seeding
     [ ! -e "$mark" ] || return 0
+    touch "$done"
     step "Putting ${#seed_catalogue[@]} products into the catalogue"
     for line in "${seed_catalogue[@]}"; do
         read -r sku price currency units name <<<"$line"
+        ! grep -qxF "$sku" "$done" || continue
         run_cli "$run_dir" catalog put "$sku" --price "$price" --currency "$currency" --name "$name" >/dev/null \
             || die "The product $sku could not be put into the catalogue."
         run_cli "$run_dir" stock set "$sku" "$units" >/dev/null || die "The stock of $sku could not be set."
+        printf '%s\n' "$sku" >>"$done"
         printf '    %-18s %8s %s  %6s on hand\n' "$sku" "$price" "$currency" "$units"
     done
-    : >"$mark"
+    mv "$done" "$mark"
 }
 
 # The command-line tool for a run directory.

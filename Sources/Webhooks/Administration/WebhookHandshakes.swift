@@ -9,6 +9,9 @@ public import Messaging
 ///        └── again, as the schedule says ──┤ schedule used up ──► disabled (failing)
 ///        a call of the consent address, at any time ──► enabled
 /// ```
+///
+/// An answer that could not be stored, or that this process did not live to see, is asked for again, also after the last entry of the
+/// schedule: two minutes later (``WebhookHandshake/lostAfter``).
 public struct WebhookHandshakes: Sendable {
     private let store: DurableStore
     private let sender: any WebhookSending
@@ -79,7 +82,7 @@ public struct WebhookHandshakes: Sendable {
         let begun = try? await store.write { [options] tx -> (WebhookEndpoint, String)? in
             let table = HandshakeTable(db: tx.db)
             guard let endpoint = try EndpointTable(db: tx.db).find(id), endpoint.state == .pendingVerification,
-                let handshake = try table.find(id), let due = handshake.nextAt, due <= tx.now
+                let handshake = try table.find(id), handshake.isDue(at: tx.now)
             else { return nil }
             let next = options.schedule.next(
                 afterFailures: handshake.attempts + 1,
@@ -97,6 +100,8 @@ public struct WebhookHandshakes: Sendable {
         } catch {
             result = .failed(.blockedAddress, detail: error.description)
         }
+        // Our own end is no answer: it is asked again.
+        if case .failed(.interrupted, _) = result { return }
         _ = try? await store.write { [self] tx in
             try settle(endpoint, token, Consent(result, origin: options.origin), in: tx)
         }

@@ -328,10 +328,16 @@ public struct WebhookRecoveries: Sendable {
     private static func wants(_ endpoint: WebhookEndpoint, _ row: Row, _ table: DeliveryTable) throws -> Bool {
         let channels = try StrictJSON.decode([String].self, from: Array((row[7] as String).utf8))
         let id: String = row[0]
+        func document() throws -> JSONValue? {
+            try table.message(id).map { try StrictJSON.parse($0.body, limits: .message) }
+        }
+        if OperationalEvents.isType(row[1]), OperationalEvents.endpoint(of: try document()) == endpoint.id {
+            return false
+        }
         var fault: (any Error)?
         let wants = endpoint.settings.wants(row[1], channels: channels) {
             do {
-                return try table.message(id).map { try StrictJSON.parse($0.body, limits: .message) }
+                return try document()
             } catch {
                 fault = error
                 return nil

@@ -106,6 +106,10 @@ struct DeliveryUnit: Sendable {
             return try interrupt(attempt, delivery, exchange, in: tx)
         }
         let verdict = AttemptVerdict(exchange.result, terminalStatuses: endpoint.settings.terminalStatuses, now: tx.now)
+        // What another address said, before the endpoint got its present one, decides nothing about this one.
+        if verdict.fate != .delivered, attempt.endpoint.settings.url != endpoint.settings.url {
+            return try interrupt(attempt, delivery, exchange, in: tx)
+        }
         let isErased = try verdict.fate != .delivered && deliveries.isErased(delivery.messageID)
         let settlement = settlement(delivery, endpoint, verdict, exchange, isErased: isErased, tx)
         try AttemptTable(db: tx.db).finish(
@@ -191,7 +195,8 @@ struct DeliveryUnit: Sendable {
             result.reason = "test"
             return result
         }
-        if case .terminal(let reason) = verdict.fate {
+        // What arrived has arrived, whatever is said of it when a person sends it once more.
+        if case .terminal(let reason) = verdict.fate, delivery.resume?.state != .delivered {
             result.state = ended
             result.reason = reason
             result.failures += 1

@@ -1,6 +1,6 @@
 import DurableStore
 import Messaging
-import StrictJSON
+public import StrictJSON
 
 /// The sender's own events: what became of endpoints and deliveries, for whoever asks for them by name.
 ///
@@ -23,6 +23,9 @@ public struct OperationalEvents: Sendable {
 
     /// Whether a type, or a pattern, means the sender's own events.
     public static func isType(_ text: String) -> Bool { text.hasPrefix("webhook.") }
+
+    /// The endpoint that such an event is about, which is not told of it; `nil` when the document does not say, because it was erased.
+    public static func endpoint(of document: JSONValue?) -> String? { document?["data"]?["endpointId"]?.stringValue }
 
     /// Tells of a change of an endpoint that was journalled.
     func journalled(_ endpoint: WebhookEndpoint, _ action: String, actor: String, in tx: Transaction) throws {

@@ -190,15 +190,31 @@ struct DeliveryTable {
         ])
     }
 
-    /// Begins a delivery again with a fresh budget.
+    /// Begins a delivery again with a fresh budget; one whose subject keeps its order waits while another of the subject is on its way.
     func restart(_ seq: Int64, trigger: Delivery.Trigger, recovery: String?, at now: Timestamp) throws {
+        let waits = try isBehindAnother(seq)
         try db.cachedStatement(
             sql: """
-                UPDATE webhook_deliveries SET state = 'pending', next_attempt_at = ?, lane = 1, failures = 0, attempt_trigger = ?,
+                UPDATE webhook_deliveries SET state = ?, next_attempt_at = ?, lane = 1, failures = 0, attempt_trigger = ?,
                     resume_state = NULL, resume_at = NULL, reason = NULL, recovery_id = ?, completed_at = NULL
                 WHERE seq = ?
                 """
-        ).run([now.millisecondsSinceEpoch, trigger.rawValue, recovery, seq])
+        ).run([
+            (waits ? Delivery.State.waiting : .pending).rawValue, waits ? nil : now.millisecondsSinceEpoch,
+            trigger.rawValue, recovery, seq,
+        ])
+    }
+
+    /// Whether another delivery of the subject is on its way or stuck. Those that wait do so for this one, or for that other one.
+    private func isBehindAnother(_ seq: Int64) throws -> Bool {
+        try db.cachedStatement(
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM webhook_deliveries d JOIN webhook_deliveries o
+                    ON o.endpoint_id = d.endpoint_id AND o.ordering_key = d.ordering_key AND o.ordering_key IS NOT NULL
+                        AND o.state IN ('pending', 'sending', 'waiting', 'parked') AND o.state <> 'waiting' AND o.seq <> d.seq
+                    WHERE d.seq = ?)
+                """
+        ).first([seq]) { try $0[0] } ?? false
     }
 
     func cancelOpen(endpoint: String, at now: Timestamp) throws -> Int {

@@ -33,10 +33,15 @@ struct HandshakeTable {
             db.cachedStatement(
                 sql: """
                     SELECT h.endpoint_id FROM webhook_handshakes h JOIN webhook_endpoints e ON e.id = h.endpoint_id
-                    WHERE h.next_at <= ? AND e.state = 'pending_verification' ORDER BY h.next_at LIMIT ?
+                    WHERE (h.next_at <= ?1 OR h.next_at IS NULL AND h.granted_at IS NULL AND h.asked_at <= ?2)
+                        AND e.state = 'pending_verification'
+                    ORDER BY h.next_at LIMIT ?3
                     """
             ),
-            arguments: [now.millisecondsSinceEpoch, limit]
+            arguments: [
+                now.millisecondsSinceEpoch,
+                now.advanced(byMilliseconds: -WebhookHandshake.lostAfter).millisecondsSinceEpoch, limit,
+            ]
         )
     }
 
@@ -114,4 +119,14 @@ public struct WebhookHandshake: Sendable {
     /// When it agreed.
     public let grantedAt: Timestamp?
     let token: String
+
+    /// A last question without a word about its answer is asked again after so many milliseconds: more than any answer takes.
+    public static let lostAfter: Int64 = 120_000
+
+    /// Whether the receiver is to be asked now.
+    func isDue(at now: Timestamp) -> Bool {
+        if let nextAt { return nextAt <= now }
+        guard grantedAt == nil, let askedAt else { return false }
+        return now.milliseconds(since: askedAt) >= Self.lostAfter
+    }
 }

@@ -98,8 +98,12 @@ struct Session: Sendable {
     }
 
     /// Follows server-sent events; `onEvent` says whether to go on.
-    func follow(_ url: String, onEvent: @escaping @Sendable (ServerSentEvent) async -> Bool) async throws(CommandEnd) {
-        switch await sender.followEvents(url: url, onEvent: onEvent) {
+    func follow(
+        _ url: String,
+        after lastEventID: String? = nil,
+        onEvent: @escaping @Sendable (ServerSentEvent) async -> Bool
+    ) async throws(CommandEnd) {
+        switch await sender.followEvents(url: url, lastEventID: lastEventID, onEvent: onEvent) {
         case .failure(let failure):
             throw .failed("\(url) cannot be followed (\(failure)).")
         case .success(.some(let reply)) where !reply.isSuccess:

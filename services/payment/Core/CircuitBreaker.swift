@@ -42,6 +42,8 @@ public struct CircuitBreaker: Sendable, Hashable {
     /// The longest time that it stays open, in milliseconds.
     public let cap: Int64
     private var openings = 0
+    /// How long a probe may go without a report, in milliseconds.
+    private static let probeLimit: Int64 = 10_000
 
     /// Makes a closed breaker: opens after 5 failures in a row, for 500 ms, then twice as long each time, up to 5 s.
     public init(threshold: Int = 5, base: Int64 = 500, cap: Int64 = 5000) {
@@ -55,9 +57,11 @@ public struct CircuitBreaker: Sendable, Hashable {
         switch state {
         case .closed: return .granted
         case .open(let until), .halfOpen(let until):
-            guard now >= until else { return .refused(until: until) }
+            // Further away than it can be set: the clock was put back, and the time is taken for passed.
+            let isAhead = until.milliseconds(since: now) > max(cap, Self.probeLimit)
+            guard now >= until || isAhead else { return .refused(until: until) }
             // A probe that never reports must not keep it shut for ever.
-            state = .halfOpen(until: now.advanced(byMilliseconds: 10_000))
+            state = .halfOpen(until: now.advanced(byMilliseconds: Self.probeLimit))
             return .granted
         }
     }

@@ -12,7 +12,7 @@ public struct Intent: Sendable, Hashable {
     public let round: Int
     /// How far it has come.
     public var state: IntentState
-    /// When the first call was begun; `nil` while it is certain that none was.
+    /// When the first call was begun whose answer was lost; `nil` while there was none. A call that is `calling` now has not set it yet.
     public var sentAt: Timestamp?
     /// When something must be done about it; `nil` when nothing is left to do.
     public var dueAt: Timestamp?
@@ -69,6 +69,17 @@ public struct Intent: Sendable, Hashable {
         case .abandoned: .lookUp
         case .succeeded, .refused, .withdrawn: .rest
         }
+    }
+
+    /// Turns a call of which nobody knows how far it came into one that is asked for, at once, before it is repeated.
+    /// - Returns: no when that changes nothing, because it is not such a call.
+    public mutating func mayHaveBeenSent(at now: Timestamp) -> Bool {
+        guard state == .calling, dueAt != nil else { return false }
+        state = .unknown
+        sentAt = sentAt ?? now
+        dueAt = now
+        tries = 0
+        return true
     }
 
     /// What a step changed for the payment.
@@ -140,6 +151,11 @@ public struct Intent: Sendable, Hashable {
                 if Sabotage.isOn("abandoned-not-watched") { dueAt = nil }
                 return .givenUp
             }
+            // The watch ends on the gateway's word alone: what could not be asked may have landed.
+            if state == .abandoned, let sentAt, now.milliseconds(since: sentAt) >= policy.watch {
+                dueAt = nil
+                return nil
+            }
             return remainUnclear(began, now: now, policy: policy, random: random)
         }
     }
@@ -161,10 +177,6 @@ public struct Intent: Sendable, Hashable {
             tries = 0
         }
         sentAt = sentAt ?? began ?? now
-        if state == .abandoned, let sentAt, now.milliseconds(since: sentAt) >= policy.watch {
-            dueAt = nil
-            return nil
-        }
         let patient = state == .abandoned || !kind.isGivenUp || !windowIsOpen(at: now, policy: policy)
         postpone(cap: patient ? policy.patientCap : policy.lookupCap, now: now, policy: policy, random: random)
         return nil

@@ -3,6 +3,7 @@ public import DurableStore
 import Failpoints
 public import Messaging
 public import PaymentCore
+import Synchronization
 
 /// Makes the calls to the gateway: a row first, then the call, then a row.
 ///
@@ -16,7 +17,8 @@ public import PaymentCore
 /// ```
 ///
 /// At most `concurrency` exchanges are under way. A crash at any point leaves a row that is looked at again: ``recover()``
-/// turns what may have been sent into `unknown`, and that is asked for by key before anything is repeated.
+/// turns what may have been sent into `unknown`, and that is asked for by key before anything is repeated. So is a call whose outcome
+/// could not be stored, because the disk was full, say.
 public final class IntentRunner: Sendable {
     private let store: DurableStore
     private let gateway: any CardGatewayClient
@@ -27,6 +29,9 @@ public final class IntentRunner: Sendable {
     private let alarm = WakeSlot()
     private let concurrency: Int
     private let failurePause: Duration
+    /// Calls whose outcome could not be stored: their rows do not say that they may have been taken. At most `concurrency` for each
+    /// time that the store fails, and recovered before the next exchange.
+    private let unsettled = Mutex<Set<String>>([])
 
     /// Makes a runner.
     ///
@@ -92,12 +97,33 @@ public final class IntentRunner: Sendable {
 
     func perform(_ item: DueIntent) async {
         do {
+            let recovered = try await recoverUnsettled()
+            // The row is another one now than when it was read.
+            if recovered.contains(item.intent.key) { return }
+        } catch {
+            return await pause(after: error)
+        }
+        do {
             try await exchange(item)
         } catch {
-            // The row is as it was, so the item is due again at once: without a pause this would be a hot loop.
-            observer.storeFailed(Failure(classifying: error))
-            await store.pause(for: failurePause)
+            unsettled.withLock { _ = $0.insert(item.intent.key) }
+            await pause(after: error)
         }
+    }
+
+    /// Makes what this process does not know how far it came `unknown`.
+    private func recoverUnsettled() async throws -> Set<String> {
+        let keys = unsettled.withLock { $0 }
+        guard !keys.isEmpty else { return [] }
+        try await store.write { tx in try IntentTable.recover(keys, at: tx.now, in: tx.db) }
+        unsettled.withLock { $0.subtract(keys) }
+        return keys
+    }
+
+    private func pause(after error: any Error) async {
+        // The row is as it was, so the item is due again at once: without a pause this would be a hot loop.
+        observer.storeFailed(Failure(classifying: error))
+        await store.pause(for: failurePause)
     }
 
     private func exchange(_ item: DueIntent) async throws {

@@ -104,6 +104,14 @@ enum IntentTable {
         return db.changesCount
     }
 
+    /// The same for calls that this process made and whose outcome it could not store.
+    static func recover(_ keys: Set<String>, at now: Timestamp, in db: Database) throws {
+        for key in keys.sorted() {
+            guard var (_, intent) = try load(key: key, in: db), intent.mayHaveBeenSent(at: now) else { continue }
+            try save(intent, at: now, in: db)
+        }
+    }
+
     /// Makes everything due that waits for the gateway to come back.
     static func resume(at now: Timestamp, in db: Database) throws {
         try db.cachedStatement(

@@ -1,4 +1,4 @@
-public import StrictJSON
+import StrictJSON
 public import Webhooks
 
 /// The webhook sender's tables.
@@ -7,7 +7,7 @@ public struct WebhookEvidence: Sendable {
     public struct Endpoint: Sendable, Hashable {
         /// Its id.
         public var id: String
-        /// Since when it wants what it wants now, in milliseconds since the Unix epoch; later is what comes after.
+        /// When it was last said what it wants, in milliseconds since the Unix epoch; later is what comes after.
         public var unchangedSince: Int64
         /// Types, channels and filter; the rest is not read.
         public var settings: EndpointSettings
@@ -24,17 +24,24 @@ public struct WebhookEvidence: Sendable {
         var choosesByTypeAlone: Bool { settings.channels.isEmpty && settings.filter == nil }
 
         /// Whether an event of this type is wanted, as far as the type can say.
-        func wants(type: String) -> Bool { settings.wants(type, channels: []) { nil } }
+        func wants(type: String) -> Bool {
+            var byType = EndpointSettings(url: "")
+            byType.eventTypes = settings.eventTypes
+            return byType.wants(type, channels: []) { nil }
+        }
 
-        /// Whether an event is wanted; `nil` when that cannot be told, because its content was erased.
+        /// Whether an event whose type is wanted is wanted; `nil` when that cannot be told, because its content was erased.
         func wants(_ event: Event) -> Bool? {
             if OperationalEvents.isType(event.type) {
                 // No endpoint is told about itself.
-                guard let about = event.document?["data"]?["endpointId"]?.stringValue else { return nil }
-                return about != id && wants(type: event.type)
+                guard let about = OperationalEvents.endpoint(of: event.document) else { return nil }
+                return about != id
             }
-            if settings.filter != nil, event.document == nil { return nil }
-            return settings.wants(event.type, channels: event.channels) { event.document }
+            guard settings.channels.isEmpty || settings.channels.contains(where: event.channels.contains) else {
+                return false
+            }
+            guard let filter = settings.filter else { return true }
+            return event.document.map(filter.fits)
         }
     }
 
@@ -48,8 +55,11 @@ public struct WebhookEvidence: Sendable {
         public var isTest: Bool
         /// When it was recorded, in milliseconds since the Unix epoch.
         public var recordedAt: Int64
-        /// All of it, where somebody's wish depends on that; `nil` also when it was erased.
-        public var document: JSONValue?
+        /// All of it as it was recorded, where somebody's wish depends on that; `nil` also when it was erased.
+        public var body: [UInt8]?
+
+        /// The same, read.
+        var document: JSONValue? { body.flatMap { try? StrictJSON.parse($0) } }
 
         /// Makes an event.
         public init(
@@ -57,13 +67,13 @@ public struct WebhookEvidence: Sendable {
             channels: [String] = [],
             isTest: Bool = false,
             recordedAt: Int64,
-            document: JSONValue? = nil
+            body: [UInt8]? = nil
         ) {
             self.type = type
             self.channels = channels
             self.isTest = isTest
             self.recordedAt = recordedAt
-            self.document = document
+            self.body = body
         }
     }
 

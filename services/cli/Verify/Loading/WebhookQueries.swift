@@ -41,7 +41,7 @@ enum WebhookQueries {
         evidence.events = try events(
             db,
             channels: evidence.endpoints.contains { !$0.settings.channels.isEmpty },
-            whole: evidence.endpoints.contains { $0.settings.filter != nil }
+            wholeSince: evidence.endpoints.filter { $0.settings.filter != nil }.map(\.unchangedSince).min() ?? .max
         )
         evidence.ready = try String.fetchSet(db, sql: "SELECT id FROM webhook_endpoints WHERE \(isReady)")
         return evidence
@@ -49,8 +49,10 @@ enum WebhookQueries {
     private static func endpoints(_ db: Database) throws -> [WebhookEvidence.Endpoint] {
         try db.rows(
             """
-            SELECT id, updated_at, event_types, channels, content_filter FROM webhook_endpoints WHERE state <> 'deleted'
-            ORDER BY id
+            SELECT id, coalesce((SELECT at FROM webhook_endpoint_journal WHERE endpoint_id = webhook_endpoints.id
+                    AND action IN ('created', 'updated') ORDER BY version DESC LIMIT 1), updated_at),
+                event_types, channels, content_filter
+            FROM webhook_endpoints WHERE state <> 'deleted' ORDER BY id
             """
         ) { row in
             var endpoint = WebhookEvidence.Endpoint(id: row[0], unchangedSince: row[1])
@@ -67,16 +69,16 @@ enum WebhookQueries {
 
     /// - Parameters:
     ///   - channels: with their channels.
-    ///   - whole: with what is in them, and not only in those that tell of an endpoint.
+    ///   - wholeSince: with what is in those that were recorded later, beside those that tell of an endpoint.
     private static func events(
         _ db: Database,
         channels: Bool,
-        whole: Bool
+        wholeSince: Int64
     ) throws -> [String: WebhookEvidence.Event] {
         let rows = try db.rows(
             """
             SELECT id, type, CASE WHEN \(channels) THEN channels ELSE '[]' END, is_test, created_at,
-                CASE WHEN (\(whole) OR type LIKE 'webhook.%') AND erased_at IS NULL THEN body END
+                CASE WHEN (created_at > \(wholeSince) OR type LIKE 'webhook.%') AND erased_at IS NULL THEN body END
             FROM webhook_messages
             """
         ) { row -> (String, WebhookEvidence.Event) in
@@ -90,7 +92,7 @@ enum WebhookQueries {
                     channels: names,
                     isTest: row[3],
                     recordedAt: row[4],
-                    document: (row[5] as Data?).flatMap { try? StrictJSON.parse(Array($0)) }
+                    body: (row[5] as Data?).map(Array.init)
                 )
             )
         }
