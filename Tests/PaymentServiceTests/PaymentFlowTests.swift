@@ -186,7 +186,10 @@ import Testing
 
     /// Found by reading, after chaos had shown what a later answer cannot say of an earlier call: the disk is full when the gateway has
     /// just charged, and the row goes on saying that nothing was sent.
-    @Test("a call whose outcome could not be stored is looked up before its repetition is believed", arguments: [false, true])
+    @Test(
+        "a call whose outcome could not be stored is looked up before its repetition is believed",
+        arguments: [false, true]
+    )
     func anOutcomeThatCouldNotBeStored(_ isDown: Bool) async throws {
         let isFull = Mutex(false)
         let harness = try Harness { step in

@@ -11,17 +11,7 @@ mkdir -p "$WAYBILL_RUN_DIR.scripts"
 # As the supervisors see them.
 WAYBILL_RUN_DIR=$(readlink -f "$WAYBILL_RUN_DIR")
 readonly place=$WAYBILL_RUN_DIR.scripts
-
-# What a story has started goes as well when it ends badly.
-leave_all() {
-    local code=$? folder
-    for folder in "$place"/{other,left,mine/run}; do
-        [ ! -f "$folder/layout" ] || "$root/scripts/down.sh" --run-dir "$folder" >/dev/null 2>&1 || true
-    done
-    [ ! -s "$place/pids" ] || xargs kill -KILL <"$place/pids" 2>/dev/null || true
-    exit "$code"
-}
-trap '(leave_all) || { trap - EXIT; (exit 1); leave; }; leave' EXIT
+installations+=("$place"/{other,left,mine/run})
 
 # code WANTED COMMAND…: the command ends with this code; what it said is in $place/said.
 code() {
@@ -39,6 +29,9 @@ stand_in() {
 
 # The supervisor of a run directory, or nothing.
 supervisor_of() { pgrep -f "waybill-supervisor run --run-dir $1\$" || true; }
+
+# lives PID: the process is there; what nobody has waited for yet is not.
+lives() { [[ $(ps -o stat= -p "${1:-0}" 2>/dev/null || true) =~ ^[^Z] ]]; }
 
 bench_verify_deleted_the_folder_that_it_was_given() {
     mkdir -p "$place/mine"
@@ -60,15 +53,21 @@ a_guard_that_could_not_be_tried_counted_as_noticed() {
 }
 
 a_script_that_failed_left_its_processes_behind() {
+    # Sleeps that nobody else sleeps.
+    local helper=3210.$$ traced=3211.$$ pid
     stand_in failing "export WAYBILL_RUN_DIR=$place/left
         . $root/scripts/lib/e2e.sh
         up --data-only
-        sleep 3210 & echo \$! >$place/helper
-        strace -f -o /dev/null sleep 3211 & until pgrep -f '^sleep 3211\$' >$place/traced; do :; done
+        sleep $helper &
+        strace -f -o /dev/null sleep $traced &
+        until_true 10 pgrep -f '^sleep $traced\$' || exit 3
+        pgrep -f '^sleep ($helper|$traced)\$' >$place/sleepers
         \$1"
     code 1 "$place/failing" 'fail now'
-    ! kill -0 "$(cat "$place/helper")" 2>/dev/null || fail 'its helper lives on'
-    ! kill -0 "$(cat "$place/traced")" 2>/dev/null || fail 'what its tracer had started lives on'
+    expect 2 grep -c . "$place/sleepers"
+    while read -r pid; do
+        ! lives "$pid" || { kill -KILL "$pid" && fail "what the script had started lives on"; }
+    done <"$place/sleepers"
     expect '' supervisor_of "$place/left"
 }
 

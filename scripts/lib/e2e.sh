@@ -7,16 +7,19 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 : "${WAYBILL_RUN_DIR:?}" "${WAYBILL_BIN_DIR:?}"
 unset AMQP_URL KAFKA_BOOTSTRAP_SERVERS RABBITMQ_MANAGEMENT_URL
 
-# Whatever ends the script, nothing of it stays behind: neither what it runs in the background nor the installation.
+# Whatever ends the script, nothing of it stays behind: neither what it runs in the background nor its installations.
+installations=("$WAYBILL_RUN_DIR")
 leave() {
-    local code=$? job
+    local code=$? job folder
     trap '' INT TERM
     for job in $(jobs -p); do
         # What a tracer started lives on without it.
         pkill -KILL -P "$job" 2>/dev/null || true
         kill -KILL "$job" 2>/dev/null || true
     done
-    [ ! -f "$WAYBILL_RUN_DIR/layout" ] || down >/dev/null 2>&1 || true
+    for folder in "${installations[@]}"; do
+        [ ! -f "$folder/layout" ] || "$root/scripts/down.sh" --run-dir "$folder" >/dev/null 2>&1 || true
+    done
     exit "$code"
 }
 trap leave EXIT

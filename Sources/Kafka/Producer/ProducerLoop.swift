@@ -266,10 +266,11 @@ extension KafkaPublishResult {
     init(_ delivery: Delivery) {
         if delivery.code == .none || delivery.status == .persisted {
             self = .persisted(partition: delivery.partition, offset: delivery.offset)
+        } else if delivery.status == .possiblyPersisted {
+            // Whatever the last sending was answered: an earlier one may have been taken.
+            self = .possiblyPersisted(delivery.code)
         } else if delivery.code == .messageTooLarge || delivery.code == .recordListTooLarge {
             self = .tooLarge
-        } else if delivery.status == .possiblyPersisted {
-            self = .possiblyPersisted(delivery.code)
         } else {
             self = .notPersisted(delivery.code)
         }

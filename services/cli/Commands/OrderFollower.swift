@@ -32,7 +32,9 @@ struct OrderFollower: Sendable {
                 awaySince = nil
             } catch {
                 let since = awaySince ?? .now
-                guard seen.withLock({ $0.event }) != nil, ContinuousClock.now - since < Self.patience else { throw error }
+                guard seen.withLock({ $0.event }) != nil, ContinuousClock.now - since < Self.patience else {
+                    throw error
+                }
                 awaySince = since
             }
             let status = seen.withLock { $0.status }
