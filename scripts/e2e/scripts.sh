@@ -96,6 +96,18 @@ a_second_up_forgot_the_brokers_of_the_first() {
     "$root/scripts/down.sh" --run-dir "$other" >/dev/null
 }
 
+a_first_start_that_was_cut_short_let_the_second_take_stock_back() {
+    up >/dev/null
+    # As it is after the fifth article; then pieces were sold.
+    mv "$WAYBILL_RUN_DIR/data/.seeded" "$WAYBILL_RUN_DIR/data/.seeding"
+    sed -i '/^SCALE-POCKET$/d' "$WAYBILL_RUN_DIR/data/.seeding"
+    waybill stock set MUG-STONEWARE 7 >/dev/null
+    up >/dev/null
+    expect 7 sh -c "'$root/scripts/waybill' stock list --json | jq -s '.. | objects | select(.sku == \"MUG-STONEWARE\") | .onHand'"
+    [ -e "$WAYBILL_RUN_DIR/data/.seeded" ] || fail 'the catalogue was not finished'
+    down >/dev/null
+}
+
 a_reload_that_failed_was_called_up() {
     up --data-only >/dev/null
     # The supervisor is there and hears nothing.
@@ -118,6 +130,7 @@ stories=("$@")
     a_script_that_failed_left_its_processes_behind
     two_first_ups_at_once_refused_the_folder_for_good
     a_second_up_forgot_the_brokers_of_the_first
+    a_first_start_that_was_cut_short_let_the_second_take_stock_back
     a_reload_that_failed_was_called_up
     a_benchmark_loaded_the_brokers_of_its_user
 )
