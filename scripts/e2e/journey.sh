@@ -71,6 +71,15 @@ kill -CONT "$(pid_of supervisor)"
 until_true 60 bash -c "[ \"\$('$root/scripts/waybill' order get '$id' --json | jq -r .status)\" = completed ]" \
     || fail 'the order did not complete after the brokers came back'
 
+say 'who waits for an order goes on waiting when the order service stops in the middle'
+waybill order place --sku MUG-STONEWARE --card tok_timeout --wait --json >"$WAYBILL_RUN_DIR/waited" &
+waiting=$!
+until_true 10 bash -c "'$root/scripts/waybill' order list --status awaitingPayment --json | grep -q awaitingPayment" \
+    || fail 'the order does not wait for its payment'
+kill -TERM "$(pid_of order-1)"
+wait "$waiting" || fail "who waited was told $(cat "$WAYBILL_RUN_DIR/waited")"
+expect completed jq -r .status "$WAYBILL_RUN_DIR/waited"
+
 say 'a second start starts nothing twice'
 pids=$(cat "$WAYBILL_RUN_DIR"/pids/*.pid | sort)
 up --set gateway:WAYBILL_GATEWAY_LATE_SECONDS=16 >/dev/null
