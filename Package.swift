@@ -371,8 +371,7 @@ let testTargets: [Target] = [
         [
             "Verification", "waybill", "OrderService", "PaymentService", "InventoryService", "NotificationService",
             "AnalyticsService", "PaymentCore", "Commerce", "Messaging", "StrictJSON", "Kafka", "Webhooks", crypto,
-            "DurableStore",
-            "KitTestSupport", grdb, logging,
+            "DurableStore", "KitTestSupport", grdb, logging,
         ]
     ),
     tests("Doctor", ["Doctor"]),

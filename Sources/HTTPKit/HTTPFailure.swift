@@ -127,6 +127,7 @@ public struct HTTPFailure: Error, Sendable, Hashable, CustomStringConvertible {
     private static func sort(_ error: NIOConnectionError) -> HTTPFailure {
         if error.connectionErrors.isEmpty { return HTTPFailure(.dnsError) }
         let failures = error.connectionErrors.map { attempt in
+            // A connection that was never made has carried nothing.
             let failure = HTTPFailure(attempt.error)
             return failure.code == .timeout ? HTTPFailure(.connectTimeout, failure.detail) : failure
         }

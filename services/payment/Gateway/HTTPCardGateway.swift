@@ -113,10 +113,9 @@ public struct HTTPCardGateway: CardGatewayClient {
             // Unreadable, or about something else: it happened, but we do not know what. The look-up tells.
             return GatewayDocument(bytes: reply.body)?.answer(to: call) ?? .unclear(note: "unreadable answer")
         case 413, 415, 422:
-            // Turned away by the gateway itself before anything was done, as it will be every time. (Not so 400: what arrived
-            // damaged is sent again.) Giving money back is not ended by that: it goes on, and shows in the metrics, until a person
-            // has found the reason.
-            // Nor is a key that stands for something else turned away: what is recorded under it may be ours.
+            // Turned away by the gateway itself before anything was done, as it will be every time. Three are not: a 400, because
+            // what arrived damaged is sent again; a key that stands for something else, because what is recorded under it may be
+            // ours; and giving money back, which goes on, and shows in the metrics, until a person has found the reason.
             guard call.kind.isGivenUp, let code = (try? StrictJSON.parse(reply.body))?["code"]?.stringValue,
                 code != "idempotency-key-reused"
             else {

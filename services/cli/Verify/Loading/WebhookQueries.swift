@@ -46,6 +46,7 @@ enum WebhookQueries {
         evidence.ready = try String.fetchSet(db, sql: "SELECT id FROM webhook_endpoints WHERE \(isReady)")
         return evidence
     }
+
     private static func endpoints(_ db: Database) throws -> [WebhookEvidence.Endpoint] {
         try db.rows(
             """
