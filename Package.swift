@@ -41,6 +41,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+/// Only for tests: docs/webhooks/Verify.swift, which a subscriber copies, checks with it what `Cryptography` signed.
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let orderedCollections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
@@ -137,6 +138,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: 
 let kitTargets: [Target] = [
     .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
     .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    kit("Cryptography", ["CCrypto"]),
     kit("StrictJSON"),
     kit("Failpoints"),
     kit("Messaging"),
@@ -171,7 +174,8 @@ let kitTargets: [Target] = [
     kit(
         "Webhooks",
         [
-            "DurableStore", "Messaging", "Failpoints", "StrictJSON", grdb, crypto, nioCore, nioPosix, nioHTTP1, nioTLS,
+            "Cryptography", "DurableStore", "Messaging", "Failpoints", "StrictJSON", grdb, nioCore, nioPosix, nioHTTP1,
+            nioTLS,
             nioSSL,
         ]
     ),
@@ -179,6 +183,7 @@ let kitTargets: [Target] = [
     kit("FaultProxy", [nioCore, nioPosix]),
     kit("KitTestSupport", ["Messaging"]),
     kit("Simulation", ["Messaging"]),
+    kit("Terminal", ["StrictJSON", argumentParser]),
     kit(
         "ServiceKit",
         [
@@ -202,15 +207,21 @@ let serviceTargets: [Target] = [
     core("Inventory", "inventory"),
     core("Notification", "notification", ["StrictJSON"]),
     core("Analytics", "analytics"),
-    service("Order", "order", ["Kafka", "Failpoints", crypto], resources: [.embedInCode("API/order-openapi.json")]),
-    service("Payment", "payment", ["Kafka", "Failpoints", "Webhooks", crypto]),
+    service(
+        "Order",
+        "order",
+        ["Cryptography", "Kafka", "Failpoints"],
+        resources: [.embedInCode("API/order-openapi.json")]
+    ),
+    service("Payment", "payment", ["Cryptography", "Kafka", "Failpoints", "Webhooks"]),
     service("Inventory", "inventory", ["Kafka"]),
     service("Notification", "notification", ["Kafka", "Webhooks"]),
-    service("Analytics", "analytics", ["Kafka", "Failpoints", crypto]),
+    service("Analytics", "analytics", ["Cryptography", "Kafka", "Failpoints"]),
     .target(
         name: "CardGateway",
         dependencies: [
-            "Messaging", "Failpoints", "StrictJSON", "HTTPKit", "Telemetry", hummingbird, httpTypes, crypto, logging,
+            "Cryptography", "Messaging", "Failpoints", "StrictJSON", "HTTPKit", "Telemetry", hummingbird, httpTypes,
+            logging,
             lifecycle, unixSignals,
         ],
         path: "services/gateway",
@@ -227,7 +238,7 @@ let serviceTargets: [Target] = [
         name: "Verification",
         dependencies: [
             "Commerce", "Messaging", "StrictJSON", "OrderCore", "InventoryCore", "PaymentCore", "AnalyticsCore",
-            "Kafka", "DurableStore", "Webhooks", grdb, crypto, logging,
+            "Cryptography", "Kafka", "DurableStore", "Webhooks", grdb, logging,
         ],
         path: "services/cli/Verify",
         swiftSettings: strict
@@ -240,15 +251,20 @@ let serviceTargets: [Target] = [
             "Commerce", "Messaging", "DurableStore", "Webhooks", "StrictJSON", "HTTPKit", "Telemetry", grdb,
         ],
         path: "services/simulation",
-        exclude: ["README.md"],
+        exclude: ["Main", "README.md"],
         swiftSettings: strict
+    ),
+    main(
+        "waybill-simulate",
+        "simulation",
+        ["WaybillSimulation", "Messaging", "StrictJSON", "Terminal", argumentParser]
     ),
     .target(name: "Doctor", path: "services/cli/Doctor", swiftSettings: strict),
     .executableTarget(
         name: "waybill",
         dependencies: [
-            "WaybillSimulation", "Verification", "Doctor", "Commerce", "Messaging", "StrictJSON", "HTTPKit", "Kafka",
-            "Webhooks", nioCore, "Telemetry", hummingbird, httpTypes, lifecycle, unixSignals, argumentParser, histogram,
+            "Verification", "Doctor", "Commerce", "Messaging", "StrictJSON", "HTTPKit", "Kafka", "Terminal", "Webhooks",
+            "Telemetry", nioCore, hummingbird, httpTypes, lifecycle, unixSignals, argumentParser, histogram,
             logging,
         ],
         path: "services/cli",
@@ -259,14 +275,14 @@ let serviceTargets: [Target] = [
     .target(
         name: "Chaos",
         dependencies: [
-            "FaultProxy", "HTTPKit", "Kafka", "Messaging", "StrictJSON", "Webhooks", argumentParser, crypto, logging,
-            nioCore, nioPosix, nioHTTP1,
+            "Cryptography", "FaultProxy", "HTTPKit", "Kafka", "Messaging", "StrictJSON", "Terminal", "Webhooks",
+            argumentParser, logging, nioCore, nioPosix, nioHTTP1,
         ],
         path: "services/chaos",
         exclude: ["Main", "README.md"],
         swiftSettings: strict
     ),
-    main("waybill-chaos", "chaos", ["Chaos"]),
+    main("waybill-chaos", "chaos", ["Chaos", "Terminal"]),
     .executableTarget(
         name: "waybill-supervisor",
         dependencies: ["Supervision"],
@@ -275,10 +291,20 @@ let serviceTargets: [Target] = [
         swiftSettings: strict,
         linkerSettings: program
     ),
+    .target(
+        name: "Installation",
+        dependencies: [
+            "waybill-supervisor", "waybill", "event-log", "card-gateway", "order-service", "payment-service",
+            "inventory-service", "notification-service", "analytics-service",
+        ],
+        path: "services/installation"
+    ),
 ]
 
 let testTargets: [Target] = [
     tests("StrictJSON", ["StrictJSON"]),
+    tests("Terminal", ["Terminal"]),
+    tests("Cryptography", ["Cryptography"]),
     tests("Failpoints", ["Failpoints"]),
     tests("Messaging", ["Messaging", "KitTestSupport"]),
     tests("DurableStore", ["DurableStore", "Messaging", "KitTestSupport", grdb]),
@@ -311,7 +337,8 @@ let testTargets: [Target] = [
     tests(
         "Webhooks",
         [
-            "Webhooks", "Messaging", "StrictJSON", "DurableStore", "KitTestSupport", "CCompression", grdb, crypto,
+            "Webhooks", "Messaging", "StrictJSON", "Cryptography", "DurableStore", "KitTestSupport", "CCompression",
+            grdb, crypto,
             nioCore, nioPosix, nioHTTP1, nioSSL,
         ]
     ),
@@ -370,7 +397,8 @@ let testTargets: [Target] = [
         "Verification",
         [
             "Verification", "waybill", "OrderService", "PaymentService", "InventoryService", "NotificationService",
-            "AnalyticsService", "PaymentCore", "Commerce", "Messaging", "StrictJSON", "Kafka", "Webhooks", crypto,
+            "AnalyticsService", "PaymentCore", "Commerce", "Messaging", "StrictJSON", "Kafka", "Webhooks",
+            "Cryptography",
             "DurableStore", "KitTestSupport", grdb, logging,
         ]
     ),

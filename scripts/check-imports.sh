@@ -2,7 +2,8 @@
 # check-imports.sh: the rules of the house that the compiler cannot see.
 #
 #   1. Modules of the kit (Sources/) use no word of the business as an identifier.
-#   2. CRabbitMQ is imported only in Sources/RabbitMQ/Bridge, CRdKafka only in Sources/Kafka/Bridge (and in tests).
+#   2. CRabbitMQ is imported only in Sources/RabbitMQ/Bridge, CRdKafka only in Sources/Kafka/Bridge (and in tests), CCrypto only in
+#      Sources/Cryptography.
 #   3. GRDB is imported only in Sources/DurableStore and Webhooks (which keeps tables of its own), in the Storage folders of the services, in the verifier of the command-line
 #      tool, and in tests (a service's composition file may name its migrations).
 #   4. The pure parts (services/*/Core and services/commerce) import neither Foundation, nor a database, nor logging, nor the network.
@@ -40,6 +41,8 @@ report "CRabbitMQ may be imported only in Sources/RabbitMQ/Bridge:" \
     "$(imports_of CRabbitMQ Sources services | without '^Sources/RabbitMQ/Bridge/')"
 report "CRdKafka may be imported only in Sources/Kafka/Bridge:" \
     "$(imports_of CRdKafka Sources services | without '^Sources/Kafka/Bridge/')"
+report "CCrypto may be imported only in Sources/Cryptography:" \
+    "$(imports_of CCrypto Sources services | without '^Sources/Cryptography/')"
 report "GRDB may be imported only in DurableStore, Webhooks, in Storage folders, in the verifier and in tests:" \
     "$(imports_of GRDB Sources services | without '^(Sources/(DurableStore|KitTestSupport|ServiceKit|Webhooks)/|services/[a-z]+/Storage/|services/[a-z]+/[A-Za-z]+Service\.swift|services/cli/Verify/)')"
 

@@ -6,8 +6,8 @@
 #   --seeds N       give up on a guard after N seeds (default 250)
 #   --orders K      orders in each seed (default 20)
 #   --only GUARD    only this guard; writes nothing
-#   --no-build      use .build/debug/waybill as it is
-#   --program FILE  use this debug build of waybill, as it is
+#   --no-build      use .build/debug/waybill-simulate as it is
+#   --program FILE  use this debug build of waybill-simulate, as it is
 #   --no-write      leave docs/sabotage.md as it is
 #
 # Guards can be switched off in debug builds only; a release build has none of the branches. Writes docs/sabotage.md.
@@ -20,12 +20,12 @@ set -euo pipefail
 cd "$root"
 
 seeds=250 orders=20 only='' build=yes write=yes
-waybill=$root/.build/debug/waybill
+simulate=$root/.build/debug/waybill-simulate
 while [ $# -gt 0 ]; do
     case $1 in
         --seeds | --orders | --only | --program)
             [ $# -ge 2 ] || usage_error "$1 needs a value."
-            case $1 in --seeds) seeds=$2 ;; --orders) orders=$2 ;; --program) waybill=$2 build=no ;; *) only=$2 write=no ;; esac
+            case $1 in --seeds) seeds=$2 ;; --orders) orders=$2 ;; --program) simulate=$2 build=no ;; *) only=$2 write=no ;; esac
             shift
             ;;
         --no-build) build=no ;;
@@ -43,8 +43,9 @@ not_carried_out() {
     complain "$*"
     exit 2
 }
-[ "$build" = no ] || swift build --product waybill >/dev/null || not_carried_out 'The build failed; swift build --product waybill says why.'
-[ -x "$waybill" ] || usage_error "There is no $waybill."
+[ "$build" = no ] || swift build --product waybill-simulate >/dev/null \
+    || not_carried_out 'The build failed; swift build --product waybill-simulate says why.'
+[ -x "$simulate" ] || usage_error "There is no $simulate."
 
 table=$(mktemp)
 trap 'rm -f -- "$table"' EXIT
@@ -53,14 +54,14 @@ noticed=0
 while read -r word guard mistake; do
     [ "$word" = guard ] || continue
     [ -z "$only" ] || [ "$guard" = "$only" ] || continue
-    out=$("$waybill" simulate --sabotage "$guard" --seeds "1..$seeds" --orders "$orders" --workers 1 --json 2>/dev/null) && code=0 || code=$?
+    out=$("$simulate" --sabotage "$guard" --seeds "1..$seeds" --orders "$orders" --workers 1 --json 2>/dev/null) && code=0 || code=$?
     if [ "$code" -eq 1 ]; then
         read -r seed id < <(jq -r '.failed[0] | "\(.seed) \(.id)"' <<<"$out")
         printf '%-34s %s, seed %s\n' "$guard" "$id" "$seed"
         printf '| `%s` | %s | %s | %s |\n' "$guard" "$mistake" "$id" "$seed" >>"$table"
         noticed=$((noticed + 1))
     elif [ "$code" -eq 2 ]; then
-        not_carried_out "$guard: $waybill simulate could not be run like this; a release build has no guards to switch off."
+        not_carried_out "$guard: $simulate could not be run like this; a release build has no guards to switch off."
     elif [ "$code" -eq 0 ]; then
         complain "$guard: nobody noticed in $seeds seeds."
         printf '| `%s` | %s | **nobody** | |\n' "$guard" "$mistake" >>"$table"
@@ -71,7 +72,7 @@ while read -r word guard mistake; do
         printf '| `%s` | %s | the process ended by itself | |\n' "$guard" "$mistake" >>"$table"
         noticed=$((noticed + 1))
     fi
-done < <("$waybill" simulate --list)
+done < <("$simulate" --list)
 
 [ $((noticed + missed)) -gt 0 ] || usage_error "There is no guard named '$only'."
 if [ "$write" = yes ]; then

@@ -207,35 +207,77 @@ build_release() {
     build_products "$logs/build-release.log" release
 }
 
-# Every script of scripts/e2e, each with the release build and a run directory of its own.
+# Every script of scripts/e2e, each with the release build and a run directory of its own. Most of the time they wait, so two run side by
+# side; one that says `# alone:` in its first lines measures something and has the machine to itself.
 end_to_end_scripts() {
-    local script name folder count=0 code=0
+    local script together=() alone=()
     for script in scripts/e2e/*.sh; do
-        [ -e "$script" ] || continue
-        name=$(basename "$script" .sh)
-        [ -z "$filter" ] || [[ $name =~ $filter ]] || continue
-        count=$((count + 1))
-        folder=$(mktemp -d "${TMPDIR:-/tmp}/waybill-e2e.XXXXXX")
-        printf '    %s\n' "$name"
-        if ! WAYBILL_BIN_DIR=$root/.build/release WAYBILL_RUN_DIR=$folder/run bash "$script" >"$logs/e2e-$name.log" 2>&1; then
-            tail -n 40 "$logs/e2e-$name.log" >&2
-            complain "$script failed; its whole output is in $logs/e2e-$name.log."
-            printf '    %s: %s\n' "$script" "$(grep -a 'FAILED' "$logs/e2e-$name.log" | tail -n 1)" >>"$logs/failures"
-            code=1
-        fi
-        [ ! -f "$folder/run/layout" ] || "$root/scripts/down.sh" --run-dir "$folder/run" --wipe --yes >/dev/null 2>&1 || true
-        rm -rf -- "$folder"
+        [ -z "$filter" ] || [[ $(basename "$script" .sh) =~ $filter ]] || continue
+        if grep -q '^# alone: ' "$script"; then alone+=("$script"); else together+=("$script"); fi
     done
-    printf '%s scripts' "$count" >"$logs/figures"
+    # By process id.
+    local -A scripts=() folders=() starts=()
+    trap 'end_scripts 130' INT
+    trap 'end_scripts 143' TERM
+    e2e_code=0
+    run_side_by_side 2 "${together[@]}"
+    run_side_by_side 1 "${alone[@]}"
+    printf '%s scripts' "$((${#together[@]} + ${#alone[@]}))" >"$logs/figures"
     # With several stages a filter may be meant for another one.
-    [ "$count" -gt 0 ] || [ "${#stages[@]}" -gt 1 ] || { complain 'No script ran.' && return 1; }
-    return "$code"
+    [ "${#together[@]}" -gt 0 ] || [ "${#alone[@]}" -gt 0 ] || [ "${#stages[@]}" -gt 1 ] || { complain 'No script ran.' && return 1; }
+    return "$e2e_code"
+}
+
+# run_side_by_side N SCRIPT…: at most N at a time. Uses the variables of end_to_end_scripts.
+run_side_by_side() {
+    local lanes=$1 script folder
+    shift
+    for script in "$@"; do
+        [ "${#scripts[@]}" -lt "$lanes" ] || await_script
+        folder=$(mktemp -d "${TMPDIR:-/tmp}/waybill-e2e.XXXXXX")
+        WAYBILL_BIN_DIR=$root/.build/release WAYBILL_RUN_DIR=$folder/run bash "$script" >"$(log_of "$script")" 2>&1 </dev/null &
+        scripts[$!]=$script
+        folders[$!]=$folder
+        starts[$!]=$SECONDS
+    done
+    while [ "${#scripts[@]}" -gt 0 ]; do await_script; done
+}
+
+log_of() { printf '%s' "$logs/e2e-$(basename "$1" .sh).log"; }
+
+# Waits for the next script to end, tells how it went, and clears up after it.
+await_script() {
+    local pid result=0 script folder
+    wait -n -p pid "${!scripts[@]}" || result=$?
+    script=${scripts[$pid]} folder=${folders[$pid]}
+    if [ "$result" -eq 0 ]; then
+        printf '    %-28s %s\n' "$(basename "$script" .sh)" "$(elapsed $((SECONDS - ${starts[$pid]})))"
+    else
+        printf '    %-28s %sFAILED%s\n' "$(basename "$script" .sh)" "$red" "$plain"
+        tail -n 40 "$(log_of "$script")" >&2
+        complain "$script failed; its whole output is in $(log_of "$script")."
+        printf '    %s: %s\n' "$script" "$(grep -a 'FAILED' "$(log_of "$script")" | tail -n 1)" >>"$logs/failures"
+        e2e_code=1
+    fi
+    [ ! -f "$folder/run/layout" ] || "$root/scripts/down.sh" --run-dir "$folder/run" --wipe --yes >/dev/null 2>&1 || true
+    rm -rf -- "$folder"
+    unset "scripts[$pid]" "folders[$pid]" "starts[$pid]"
+}
+
+# A signal is for the scripts as well; each takes down what it started.
+end_scripts() {
+    trap '' INT TERM
+    kill -TERM "${!scripts[@]}" 2>/dev/null || true
+    wait
+    [ "${#folders[@]}" -eq 0 ] || rm -rf -- "${folders[@]}"
+    exit "$1"
 }
 
 began=$SECONDS
 needed=("${build_packages[@]}" rabbitmq-server kcat sqlite3 curl jq nodejs python3 shellcheck strace)
-ensure_packages "${needed[@]}"
 ensure_swift
+fetch_sources "$logs/fetch.log"
+ensure_packages "${needed[@]}"
 
 built=unknown
 # Builds once, for the first stage that needs it; tells in `built` (yes or no) how it went.

@@ -100,6 +100,10 @@ if [ -n "${WAYBILL_BIN_DIR:-}" ]; then
     build=no
 fi
 [ "$build" = no ] || packages+=("${build_packages[@]}")
+if [ "$build" = yes ]; then
+    ensure_swift
+    fetch_sources "$run_dir/logs/fetch.log"
+fi
 [ "${#packages[@]}" -eq 0 ] || ensure_packages "${packages[@]}"
 
 programs=(waybill-supervisor waybill event-log)
@@ -108,11 +112,10 @@ if [ "$data_only" = no ]; then
     for service in "${services[@]}"; do programs+=("$service-service"); done
 fi
 if [ "$build" = yes ]; then
-    ensure_swift
     if [ "$data_only" = yes ]; then
-        build_products "$run_dir/logs/build.log" release "${programs[@]}"
+        build_products "$run_dir/logs/build.log" release "${programs[@]/#/--product=}"
     else
-        build_products "$run_dir/logs/build.log" release
+        build_products "$run_dir/logs/build.log" release --target=Installation
     fi
     bin_dir=$(cd "$root/.build/release" && pwd -P)
 else

@@ -96,7 +96,7 @@ private func inspecting<Value>(_ body: () throws -> Value) throws -> Value {
     do {
         return try body()
     } catch {
-        FileHandle.standardError.write(Data("event-log: \(error)\n".utf8))
+        try? FileHandle.standardError.write(contentsOf: Data("event-log: \(error)\n".utf8))
         throw ExitCode(2)
     }
 }

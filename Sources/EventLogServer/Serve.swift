@@ -103,7 +103,7 @@ struct Serve: AsyncParsableCommand {
         do {
             if let failpoints = try Failpoints.check() { logger.critical("\(failpoints)") }
         } catch {
-            FileHandle.standardError.write(Data("event-log: \(error)\n".utf8))
+            try? FileHandle.standardError.write(contentsOf: Data("event-log: \(error)\n".utf8))
             throw ExitCode(2)
         }
         raiseFileLimit()
@@ -115,7 +115,7 @@ struct Serve: AsyncParsableCommand {
             server = try await LogServer.start(serverConfiguration, logger: logger)
         } catch {
             logger.critical("Could not start", metadata: ["error": "\(error)"])
-            FileHandle.standardError.write(Data("event-log: \(error)\n".utf8))
+            try? FileHandle.standardError.write(contentsOf: Data("event-log: \(error)\n".utf8))
             throw ExitCode(2)
         }
         logger.info(

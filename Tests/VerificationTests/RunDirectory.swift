@@ -1,6 +1,6 @@
 import AnalyticsService
 import Commerce
-import Crypto
+import Cryptography
 import DurableStore
 import Foundation
 import GRDB
@@ -195,9 +195,7 @@ struct RunDirectory {
                 entries: own.map { ($0.account, $0.amount, $0.currency) },
                 previousHash: previous
             )
-            let hash = SHA256.hash(data: Data(text.utf8)).map { byte in
-                (byte < 16 ? "0" : "") + String(byte, radix: 16)
-            }.joined()
+            let hash = SHA256.hash(Array(text.utf8)).hexadecimal
             try insert(
                 "INSERT INTO ledger_entries VALUES (?, ?, ?, ?, ?)",
                 db,

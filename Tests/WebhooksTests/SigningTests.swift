@@ -1,3 +1,4 @@
+import Cryptography
 import Messaging
 import Testing
 
@@ -138,7 +139,7 @@ struct SigningTests {
         let secret = try WebhookSecret(Self.zeroTo31)
         let content = WebhookSigner.content(id: "msg_0001", timestamp: "1700000000", body: Self.body2)
         for text in [Self.zeroTo31, String(Self.zeroTo31.dropFirst(6))] {
-            let code = WebhookSigner.code(for: content, key: Array(text.utf8))
+            let code = HMACSHA256.code(for: content, key: Array(text.utf8))
             #expect(try verify(Self.zeroTo31, "v1," + base64(code), Self.body2) == .textUsedAsKey)
         }
         let compact = Array(#"{"b":1,"a":[1,2]}"#.utf8)

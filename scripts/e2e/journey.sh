@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A newcomer's path: start, look, place an order with each card, cancel one, run out of stock, send nonsense, start again.
+# alone: it times stopping.
 set -euo pipefail
 # shellcheck source=scripts/lib/e2e.sh
 . "$(dirname "$(readlink -f "$0")")/../lib/e2e.sh"

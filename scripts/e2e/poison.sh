@@ -3,6 +3,7 @@
 # order completes, their p99 at most twice that of 500 orders just before, and no service goes down. The orders before have the same corpus
 # published beside them, by the same processes on the same cores, to a queue and a topic that nobody reads: what is compared is poison
 # handled, not programs started.
+# alone: it compares latencies.
 set -euo pipefail
 # shellcheck source=scripts/lib/e2e.sh
 . "$(dirname "$(readlink -f "$0")")/../lib/e2e.sh"

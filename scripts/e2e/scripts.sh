@@ -44,11 +44,11 @@ bench_verify_deleted_the_folder_that_it_was_given() {
 
 a_guard_that_could_not_be_tried_counted_as_noticed() {
     # The program's usage error, its clean end and its failure, in place of a simulation.
-    stand_in simulation '[ "$2" = --list ] || exit 2; echo "guard a-guard Nothing holds."'
+    stand_in simulation '[ "$1" = --list ] || exit 2; echo "guard a-guard Nothing holds."'
     code 2 "$root/scripts/sabotage.sh" --no-write --program "$place/simulation"
-    stand_in simulation '[ "$2" = --list ] || exit 0; echo "guard a-guard Nothing holds."'
+    stand_in simulation '[ "$1" = --list ] || exit 0; echo "guard a-guard Nothing holds."'
     code 1 "$root/scripts/sabotage.sh" --no-write --program "$place/simulation"
-    stand_in simulation '[ "$2" = --list ] && echo "guard a-guard Nothing holds." || { echo "{\"failed\":[{\"seed\":1,\"id\":\"A1\"}]}"; exit 1; }'
+    stand_in simulation '[ "$1" = --list ] && echo "guard a-guard Nothing holds." || { echo "{\"failed\":[{\"seed\":1,\"id\":\"A1\"}]}"; exit 1; }'
     code 0 "$root/scripts/sabotage.sh" --no-write --program "$place/simulation"
 }
 

@@ -4,6 +4,7 @@
 #
 # Needs no broker. A failure names the seed and the command that runs it again, or the situation that was missed. Change the seeds when a
 # change of the system or of the faults makes them miss something: what counts is that they are fixed, not which ones they are.
+# alone: it uses every core.
 set -euo pipefail
 # shellcheck source=scripts/lib/e2e.sh
 . "$(dirname "$(readlink -f "$0")")/../lib/e2e.sh"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Two instances of payment, order and inventory: the standby takes over within 2 s of a kill -9 and within 15 s of a freeze, also when the
 # frozen one holds commands that it prefetched. One that is thawed before anybody killed it does no harm.
+# alone: it times takeovers.
 set -euo pipefail
 # shellcheck source=scripts/lib/e2e.sh
 . "$(dirname "$(readlink -f "$0")")/../lib/e2e.sh"

@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # build.sh: builds the package with one live line of progress. Sourced after common.sh.
 
-# build_products LOG CONFIGURATION [PRODUCT…]: builds the products, or everything but the tests; exits with the errors on failure.
+# build_products LOG CONFIGURATION [WHAT…]: builds each (--target=NAME or --product=NAME), or everything but the tests; exits with the
+# errors on failure.
 build_products() {
-    local log=$1 configuration=$2 product began=$SECONDS
+    local log=$1 configuration=$2 what began=$SECONDS
     shift 2
     step "Building ($configuration)"
     mkdir -p "$(dirname "$log")"
@@ -11,8 +12,8 @@ build_products() {
     if [ $# -eq 0 ]; then
         build_once "$log" -c "$configuration" || build_failed "$log"
     else
-        for product in "$@"; do
-            build_once "$log" -c "$configuration" --product "$product" || build_failed "$log"
+        for what in "$@"; do
+            build_once "$log" -c "$configuration" "$what" || build_failed "$log"
         done
     fi
     printf '    built in %s\n' "$(elapsed $((SECONDS - began)))"
@@ -27,6 +28,14 @@ build_once() {
     local code=${PIPESTATUS[0]}
     set -e
     return "$code"
+}
+
+# fetch_sources LOG: the first time, fetches the sources of the Swift packages while system packages are being installed; the build that
+# follows waits for it by itself.
+fetch_sources() {
+    [ ! -d "$root/.build/checkouts" ] || return 0
+    mkdir -p "$(dirname "$1")"
+    (cd "$root" && exec swift package resolve >"$1" 2>&1 </dev/null 9>&-) &
 }
 
 build_failed() {

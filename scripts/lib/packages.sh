@@ -8,6 +8,7 @@ package_reason() {
         librabbitmq-dev) printf 'C library that speaks AMQP' ;;
         librdkafka-dev) printf 'C library that speaks the Kafka protocol' ;;
         libsqlite3-dev) printf 'C library of the databases' ;;
+        libssl-dev) printf 'C library (libcrypto) of digests and signatures' ;;
         zlib1g-dev) printf 'C library that the HTTP packages and the event log compress with' ;;
         libzstd-dev) printf 'C library that the event log reads compressed batches with' ;;
         pkg-config) printf 'tells the compiler where those libraries are' ;;
@@ -80,7 +81,7 @@ install_packages() {
 }
 
 # What building needs.
-readonly build_packages=(pkg-config librabbitmq-dev librdkafka-dev libsqlite3-dev zlib1g-dev libzstd-dev)
+readonly build_packages=(pkg-config librabbitmq-dev librdkafka-dev libsqlite3-dev libssl-dev zlib1g-dev libzstd-dev)
 
 # Swift itself is not a Debian package.
 ensure_swift() {

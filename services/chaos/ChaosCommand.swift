@@ -2,6 +2,7 @@ public import ArgumentParser
 import Foundation
 import Glibc
 import StrictJSON
+import Terminal
 
 /// `waybill-chaos`
 public struct ChaosCommand: AsyncParsableCommand {
@@ -38,27 +39,10 @@ public struct ChaosCommand: AsyncParsableCommand {
         }
     }
 
-    /// Reads the command line, runs, and ends the process with the code that belongs to it.
-    public static func launch() async {
-        do {
-            guard let command = try parseAsRoot() as? ChaosCommand else { exit(withError: CleanExit.helpRequest()) }
-            try await command.run()
-        } catch let code as ExitCode {
-            exit(withError: code)
-        } catch {
-            // Wrong usage is 2 with us, help is 0.
-            let isUsage = exitCode(for: error) != .success
-            FileHandle(fileDescriptor: isUsage ? STDERR_FILENO : STDOUT_FILENO).write(
-                Data((fullMessage(for: error) + "\n").utf8)
-            )
-            Glibc.exit(isUsage ? 2 : 0)
-        }
-    }
-
     public func run() async throws {
         let seed = seed ?? UInt64.random(in: 1...999_999_999)
         guard !FileManager.default.fileExists(atPath: folder) else {
-            fail("\(folder) exists already; a run keeps everything in a folder of its own.")
+            throw CommandEnd.failed("\(folder) exists already; a run keeps everything in a folder of its own.")
         }
         try FileManager.default.createDirectory(
             atPath: folder,
@@ -86,16 +70,14 @@ public struct ChaosCommand: AsyncParsableCommand {
         do {
             report = try await run.run()
         } catch {
-            fail("\(error)")
+            throw CommandEnd.failed("\(error)")
         }
         let document = StrictJSON.encode(report.json)
         try Data(document).write(to: URL(fileURLWithPath: folder + "/report.json"))
-        try Data(report.markdown.utf8).write(to: URL(fileURLWithPath: folder + "/report.md"))
-        FileHandle.standardOutput.write(json ? Data(document + [UInt8(ascii: "\n")]) : Data(report.markdown.utf8))
-        FileHandle.standardError.write(
-            Data("Everything is in \(folder); look again with scripts/chaos.sh --check \(folder)\n".utf8)
-        )
-        if report.exitCode != 0 { throw ExitCode(report.exitCode) }
+        try Data((report.markdown + "\n").utf8).write(to: URL(fileURLWithPath: folder + "/report.md"))
+        if json { JSONOutput.print(report.json) } else { Console.print(report.markdown) }
+        Console.error("Everything is in \(folder); look again with scripts/chaos.sh --check \(folder)")
+        if report.exitCode != 0 { throw CommandEnd(code: report.exitCode) }
     }
 
     /// SIGINT and SIGTERM give the terminal back and end the clients and tools that we have started; chaos.sh then stops the
@@ -112,10 +94,5 @@ public struct ChaosCommand: AsyncParsableCommand {
             source.resume()
             return source
         }
-    }
-
-    private func fail(_ sentence: String) -> Never {
-        FileHandle.standardError.write(Data((sentence + "\n").utf8))
-        Glibc.exit(2)
     }
 }

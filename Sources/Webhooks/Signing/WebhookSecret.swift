@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Foundation
 
 /// The shared key of an endpoint, `whsec_` and base64 (Standard Webhooks 1.0.0, "Signature scheme").
@@ -39,9 +39,9 @@ public struct WebhookSecret: Sendable, Hashable, CustomStringConvertible {
         self.key = key
     }
 
-    /// A new secret of 32 bytes from the operating system's random numbers.
+    /// A new secret of 32 bytes.
     public static func generate() -> WebhookSecret {
-        let key = SymmetricKey(size: .bits256).withUnsafeBytes { [UInt8]($0) }
+        let key = randomBytes(32)
         return WebhookSecret(text: prefix + Data(key).base64EncodedString(), key: key)
     }
 

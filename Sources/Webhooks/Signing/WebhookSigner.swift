@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Foundation
 
 /// Signs a request: what goes into `webhook-signature` (Standard Webhooks 1.0.0).
@@ -24,7 +24,7 @@ public struct WebhookSigner: Sendable {
     ///   - body: the bytes exactly as they are sent.
     public func signatures(id: String, timestamp: Int64, body: [UInt8]) -> String {
         let content = Self.content(id: id, timestamp: String(timestamp), body: body)
-        var tokens = secrets.map { "v1," + Self.base64(Self.code(for: content, key: $0.key)) }
+        var tokens = secrets.map { "v1," + Self.base64(HMACSHA256.code(for: content, key: $0.key)) }
         if let signature = signingKey?.signature(for: content) { tokens.append("v1a," + Self.base64(signature)) }
         return tokens.joined(separator: " ")
     }
@@ -39,10 +39,6 @@ public struct WebhookSigner: Sendable {
         content.append(UInt8(ascii: "."))
         content.append(contentsOf: body)
         return content
-    }
-
-    static func code(for content: [UInt8], key: [UInt8]) -> [UInt8] {
-        [UInt8](HMAC<SHA256>.authenticationCode(for: content, using: SymmetricKey(data: key)))
     }
 
     private static func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Foundation
 
 /// An Ed25519 key that signs (`v1a`), `whsk_` and base64 of 64 bytes: seed and public key.
@@ -11,11 +11,9 @@ public struct WebhookSigningKey: Sendable, CustomStringConvertible {
 
     /// Makes a key from its seed of 32 bytes; `nil` for any other length.
     public init?(seed: [UInt8]) {
-        guard seed.count == 32, let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: seed) else {
-            return nil
-        }
+        guard let raw = Ed25519.publicKey(ofSeed: seed) else { return nil }
         self.seed = seed
-        publicKey = WebhookPublicKey(raw: [UInt8](key.publicKey.rawRepresentation))
+        publicKey = WebhookPublicKey(raw: raw)
     }
 
     /// Reads `whsk_…`; `nil` for anything else, also when seed and public key do not fit.
@@ -29,16 +27,10 @@ public struct WebhookSigningKey: Sendable, CustomStringConvertible {
 
     /// A new key.
     public static func generate() -> WebhookSigningKey {
-        let key = Curve25519.Signing.PrivateKey()
-        return WebhookSigningKey(
-            seed: [UInt8](key.rawRepresentation),
-            publicKey: WebhookPublicKey(raw: [UInt8](key.publicKey.rawRepresentation))
-        )
-    }
-
-    private init(seed: [UInt8], publicKey: WebhookPublicKey) {
-        self.seed = seed
-        self.publicKey = publicKey
+        guard let key = WebhookSigningKey(seed: randomBytes(Ed25519.seedSize)) else {
+            preconditionFailure("libcrypto has no Ed25519. Is it a build without it?")
+        }
+        return key
     }
 
     /// The text form, a secret.
@@ -47,12 +39,7 @@ public struct WebhookSigningKey: Sendable, CustomStringConvertible {
     public var description: String { "whsk_…" }
 
     /// The signature of some content, 64 bytes; `nil` only when the library refuses the key.
-    func signature(for content: [UInt8]) -> [UInt8]? {
-        guard let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: seed),
-            let signature = try? key.signature(for: content)
-        else { return nil }
-        return [UInt8](signature)
-    }
+    func signature(for content: [UInt8]) -> [UInt8]? { Ed25519.signature(of: content, seed: seed) }
 }
 
 /// The public half of a ``WebhookSigningKey``: `whpk_` and base64 of 32 bytes.
@@ -74,7 +61,6 @@ public struct WebhookPublicKey: Sendable, Hashable, CustomStringConvertible {
     public var description: String { "whpk_" + Data(raw).base64EncodedString() }
 
     func accepts(_ signature: [UInt8], for content: [UInt8]) -> Bool {
-        guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: raw) else { return false }
-        return key.isValidSignature(signature, for: content)
+        Ed25519.isValid(signature, of: content, publicKey: raw)
     }
 }

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Foundation
 public import Messaging
 
@@ -106,12 +106,7 @@ public struct WebhookVerifier: Sendable {
         for token in tokens {
             if token.hasPrefix("v1,"), !secrets.isEmpty, let code = Data(base64Encoded: String(token.dropFirst(3))) {
                 looked = true
-                for secret in secrets
-                where HMAC<SHA256>.isValidAuthenticationCode(
-                    code,
-                    authenticating: content,
-                    using: SymmetricKey(data: secret.key)
-                ) {
+                for secret in secrets where HMACSHA256.isValid([UInt8](code), for: content, key: secret.key) {
                     isValid = true
                 }
             } else if token.hasPrefix("v1a,"), let signature = Data(base64Encoded: String(token.dropFirst(4))) {
@@ -152,7 +147,7 @@ public struct WebhookVerifier: Sendable {
             tokens.filter { $0.hasPrefix("v1,") }.compactMap { Data(base64Encoded: String($0.dropFirst(3))) }
         )
         func fits(_ key: [UInt8], _ content: [UInt8]) -> Bool {
-            given.contains(Data(WebhookSigner.code(for: content, key: key)))
+            given.contains(Data(HMACSHA256.code(for: content, key: key)))
         }
         for secret in secrets {
             if fits(Array(secret.text.utf8), content) || fits(Array(secret.text.dropFirst(6).utf8), content) {

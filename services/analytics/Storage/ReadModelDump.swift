@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import GRDB
 
 /// The read models as text, in a fixed order: equal dumps mean equal read models.
@@ -23,11 +23,10 @@ struct ReadModelDump: Sendable, Equatable {
                 sql: "SELECT \(model.columns) FROM \(model.table) ORDER BY \(model.key)"
             )
             while let row = try cursor.next() {
-                hasher.update(data: Array((Self.text(of: row) + "\n").utf8))
+                hasher.update(Array((Self.text(of: row) + "\n").utf8))
                 rows += 1
             }
-            let digest = hasher.finalize().map { String($0 >> 4, radix: 16) + String($0 & 0x0F, radix: 16) }.joined()
-            return Table(name: model.table, rows: rows, digest: digest)
+            return Table(name: model.table, rows: rows, digest: hasher.finalize().hexadecimal)
         }
     }
 

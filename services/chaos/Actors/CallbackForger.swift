@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Foundation
 import HTTPKit
 import StrictJSON
@@ -7,7 +7,7 @@ import StrictJSON
 struct CallbackForger: Sendable {
     private let installation: Installation
     private let url: String
-    private let key: SymmetricKey
+    private let key: [UInt8]
 
     /// - Throws: ``FaultRefusal`` when the gateway's secret or payment's address cannot be read.
     init(_ installation: Installation) throws(FaultRefusal) {
@@ -19,7 +19,7 @@ struct CallbackForger: Sendable {
             ),
             let base = installation.environment["WAYBILL_PAYMENT_URL"]
         else { throw FaultRefusal("the gateway's secret cannot be read") }
-        key = SymmetricKey(data: bytes)
+        key = [UInt8](bytes)
         url = base + "/v1/gateway-callbacks"
     }
 
@@ -62,7 +62,7 @@ struct CallbackForger: Sendable {
         switch signature {
         case .right, .old: headers.append(("webhook-signature", sign(id, time, body, key)))
         case .none: break
-        case .wrongKey: headers.append(("webhook-signature", sign(id, time, body, SymmetricKey(size: .bits256))))
+        case .wrongKey: headers.append(("webhook-signature", sign(id, time, body, randomBytes(32))))
         case .otherBody: headers.append(("webhook-signature", sign(id, time, body + [UInt8(ascii: " ")], key)))
         }
         guard
@@ -77,8 +77,8 @@ struct CallbackForger: Sendable {
         return reply.status
     }
 
-    private func sign(_ id: String, _ time: String, _ body: [UInt8], _ key: SymmetricKey) -> String {
-        let code = HMAC<SHA256>.authenticationCode(for: Array("\(id).\(time).".utf8) + body, using: key)
+    private func sign(_ id: String, _ time: String, _ body: [UInt8], _ key: [UInt8]) -> String {
+        let code = HMACSHA256.code(for: Array("\(id).\(time).".utf8) + body, key: key)
         return "v1," + Data(code).base64EncodedString()
     }
 }

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Foundation
 import Messaging
 import NIOCore
@@ -98,7 +98,7 @@ final class SubscriberServer: Sendable {
 
     /// Notes a request and says how to answer it.
     func take(path: String, headers: [(name: String, value: String)], body: [UInt8]) -> Mood {
-        let digest = SHA256.hash(data: body).map { String(UInt16($0) + 0x100, radix: 16).dropFirst() }.joined()
+        let digest = SHA256.hash(body).hexadecimal
         let now = SystemClock().now()
         return state.withLock { state in
             let mood = path.hasPrefix("/moody") ? state.mood : .polite

@@ -1,3 +1,4 @@
 import Chaos
+import Terminal
 
 await ChaosCommand.launch()

@@ -118,7 +118,7 @@ final class LiveView: Sendable {
         write("\(Screen.padded(seconds(now), 8)) \(text)\n")
     }
 
-    private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    private func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
 
     private func colored(_ text: String, _ style: Screen.Style) -> String {
         guard style != .plain, isTerminal, ProcessInfo.processInfo.environment["NO_COLOR"] == nil else { return text }

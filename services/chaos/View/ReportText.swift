@@ -44,7 +44,7 @@ extension ChaosReport {
         if !unexamined.isEmpty {
             lines += ["", "Not examined at the end:"] + unexamined.map { "- \($0)" }
         }
-        return lines.joined(separator: "\n") + "\n"
+        return lines.joined(separator: "\n")
     }
 
     private static func aligned(_ table: [[String]]) -> [String] {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Commerce
 import Messaging
 import StrictJSON
+import Terminal
 
 /// `waybill analytics …`
 struct AnalyticsCommand: AsyncParsableCommand {

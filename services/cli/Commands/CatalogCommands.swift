@@ -1,6 +1,7 @@
 import ArgumentParser
 import Commerce
 import StrictJSON
+import Terminal
 
 /// `waybill stock …`
 struct StockCommand: AsyncParsableCommand {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Foundation
-import Glibc
+import Terminal
 
 /// `waybill chaos`
 struct ChaosCommands: AsyncParsableCommand {
@@ -74,17 +74,11 @@ struct ChaosCheckCommand: AsyncParsableCommand {
 
 /// `scripts/chaos.sh`, which builds, finds the programs, and cleans up whatever happens.
 private enum ChaosScript {
-    /// Goes on as the script: terminal, signals and exit code are its own.
     /// - Throws: ``CommandEnd`` when it cannot be started; otherwise there is no way back.
     static func become(_ arguments: [String]) throws(CommandEnd) {
         guard let root = ProcessInfo.processInfo.environment["WAYBILL_ROOT"], !root.isEmpty else {
             throw .failed("WAYBILL_ROOT is not set. Call this through scripts/waybill.")
         }
-        let script = root + "/scripts/chaos.sh"
-        let words = ([script] + arguments).map { strdup($0) } + [nil]
-        execv(script, words)
-        let reason = String(cString: strerror(errno))
-        for word in words { free(word) }
-        throw .failed("\(script) cannot be started: \(reason).")
+        try OtherProgram.become(root + "/scripts/chaos.sh", arguments)
     }
 }

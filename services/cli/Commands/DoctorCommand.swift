@@ -1,6 +1,7 @@
 import ArgumentParser
 import Doctor
 import StrictJSON
+import Terminal
 
 /// `waybill doctor`
 struct DoctorCommand: AsyncParsableCommand {

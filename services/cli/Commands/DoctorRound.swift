@@ -2,6 +2,7 @@ import Doctor
 import Foundation
 import HTTPKit
 import StrictJSON
+import Terminal
 
 /// Asks everyone what ``DoctorRules`` want to know. Judges nothing.
 struct DoctorRound {

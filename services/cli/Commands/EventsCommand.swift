@@ -4,6 +4,7 @@ import Kafka
 import Logging
 import Messaging
 import StrictJSON
+import Terminal
 
 /// `waybill events …`
 struct EventsCommand: AsyncParsableCommand {

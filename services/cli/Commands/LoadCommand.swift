@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import StrictJSON
+import Terminal
 
 /// `waybill load`
 struct LoadCommand: AsyncParsableCommand {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Commerce
 import Foundation
 import StrictJSON
+import Terminal
 
 /// `waybill order …`
 struct OrderCommand: AsyncParsableCommand {

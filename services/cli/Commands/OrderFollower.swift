@@ -2,6 +2,7 @@ import Commerce
 import HTTPKit
 import StrictJSON
 import Synchronization
+import Terminal
 
 /// Follows one order by server-sent events until it has ended.
 ///

@@ -1,5 +1,6 @@
 import Commerce
 import StrictJSON
+import Terminal
 
 /// How orders look to a person.
 enum OrderOutput {
@@ -109,5 +110,17 @@ extension String {
     /// The text with spaces up to a width.
     func padding(to width: Int) -> String {
         self + String(repeating: " ", count: max(0, width - count))
+    }
+}
+
+extension Console {
+    /// The colour of a status of an order.
+    static func color(ofStatus status: String) -> Color? {
+        switch status {
+        case "completed": .good
+        case "rejected", "cancelled": .quiet
+        case "needsOperator": .bad
+        default: .waiting
+        }
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Kafka
 import StrictJSON
+import Terminal
 import UnixSignals
 import Verification
 

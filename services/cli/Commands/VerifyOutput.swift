@@ -1,3 +1,4 @@
+import Terminal
 import Verification
 
 /// A report as a person reads it.

@@ -1,4 +1,5 @@
 import StrictJSON
+import Terminal
 import UnixSignals
 import Verification
 

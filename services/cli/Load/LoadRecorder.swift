@@ -3,6 +3,7 @@ import Foundation
 import Histogram
 import StrictJSON
 import Synchronization
+import Terminal
 
 /// What a load run has seen so far. Safe from any task.
 final class LoadRecorder: Sendable {

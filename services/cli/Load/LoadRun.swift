@@ -4,6 +4,7 @@ import HTTPKit
 import Kafka
 import Messaging
 import StrictJSON
+import Terminal
 import Verification
 
 /// Offers orders in an open loop and follows them to their end.

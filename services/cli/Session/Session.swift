@@ -1,6 +1,7 @@
 import Foundation
 import HTTPKit
 import StrictJSON
+import Terminal
 
 /// Where everything is: read from the environment that `scripts/waybill` sets from `.run/env`.
 struct Session: Sendable {

@@ -1,10 +1,10 @@
-import Crypto
+import Cryptography
 import Foundation
 public import Messaging
 
 /// Signs callbacks as Standard Webhooks 1.0.0 says: HMAC-SHA256 over `id.timestamp.body` with the decoded secret.
 public struct CallbackSigner: Sendable {
-    private let key: SymmetricKey
+    private let key: [UInt8]
 
     /// Makes a signer.
     ///
@@ -15,16 +15,14 @@ public struct CallbackSigner: Sendable {
         guard text.hasPrefix("whsec_"), let bytes = Data(base64Encoded: String(text.dropFirst(6))),
             (24...64).contains(bytes.count)
         else { return nil }
-        key = SymmetricKey(data: bytes)
+        key = [UInt8](bytes)
     }
 
     /// The three headers of one attempt.
     public func headers(id: String, body: [UInt8], at now: Timestamp) -> [(name: String, value: String)] {
         let seconds = String(now.millisecondsSinceEpoch / 1000)
-        var hmac = HMAC<SHA256>(key: key)
-        hmac.update(data: Array("\(id).\(seconds).".utf8))
-        hmac.update(data: body)
-        let signature = "v1," + Data(hmac.finalize()).base64EncodedString()
+        let code = HMACSHA256.code(for: Array("\(id).\(seconds).".utf8) + body, key: key)
+        let signature = "v1," + Data(code).base64EncodedString()
         return [("webhook-id", id), ("webhook-timestamp", seconds), ("webhook-signature", signature)]
     }
 }

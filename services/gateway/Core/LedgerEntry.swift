@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 public import Messaging
 public import StrictJSON
 
@@ -93,10 +93,7 @@ public struct LedgerEntry: Sendable, Hashable {
     }
 
     private static func hash(of bytes: [UInt8], after previousHash: String) -> String {
-        var hasher = SHA256()
-        hasher.update(data: Array(previousHash.utf8))
-        hasher.update(data: bytes)
-        return hexText(hasher.finalize())
+        SHA256.hash(Array(previousHash.utf8) + bytes).hexadecimal
     }
 }
 
@@ -138,15 +135,4 @@ public struct LedgerFault: Error, Sendable, Hashable, CustomStringConvertible {
     init(_ description: String) {
         self.description = description
     }
-}
-
-private func hexText(_ bytes: some Sequence<UInt8>) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    var text: [UInt8] = []
-    text.reserveCapacity(64)
-    for byte in bytes {
-        text.append(digits[Int(byte >> 4)])
-        text.append(digits[Int(byte & 0x0F)])
-    }
-    return String(decoding: text, as: UTF8.self)
 }

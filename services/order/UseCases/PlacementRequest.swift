@@ -1,5 +1,5 @@
 public import Commerce
-import Crypto
+import Cryptography
 import StrictJSON
 
 /// What a customer asks for.
@@ -20,7 +20,7 @@ public struct PlacementRequest: Codable, Sendable, Hashable {
 
     /// SHA-256 of the canonical form: two requests that say the same have the same, however they are spaced and ordered.
     func fingerprint() throws -> [UInt8] {
-        Array(SHA256.hash(data: try StrictJSON.encode(self)))
+        SHA256.hash(try StrictJSON.encode(self)).bytes
     }
 }
 

@@ -1,5 +1,5 @@
 import Commerce
-import Crypto
+import Cryptography
 import DurableStore
 import GRDB
 import Messaging
@@ -47,14 +47,5 @@ enum LedgerTable {
         ])
     }
 
-    static func hash(of text: String) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        var hex: [UInt8] = []
-        hex.reserveCapacity(64)
-        for byte in SHA256.hash(data: Array(text.utf8)) {
-            hex.append(digits[Int(byte >> 4)])
-            hex.append(digits[Int(byte & 0x0F)])
-        }
-        return String(decoding: hex, as: UTF8.self)
-    }
+    static func hash(of text: String) -> String { SHA256.hash(Array(text.utf8)).hexadecimal }
 }

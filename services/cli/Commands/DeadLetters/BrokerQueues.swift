@@ -1,5 +1,6 @@
 import Foundation
 import StrictJSON
+import Terminal
 
 /// What RabbitMQ itself says about its queues.
 enum BrokerQueues {

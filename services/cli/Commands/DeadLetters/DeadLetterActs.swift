@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import StrictJSON
+import Terminal
 
 struct DeadLetterEdit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

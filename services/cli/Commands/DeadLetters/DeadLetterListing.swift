@@ -1,5 +1,6 @@
 import ArgumentParser
 import StrictJSON
+import Terminal
 
 /// By what letters are counted.
 enum DeadLetterGrouping: String, ExpressibleByArgument, CaseIterable {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Messaging
 import StrictJSON
+import Terminal
 
 /// Which letters are meant. Every option that is given must fit.
 struct DeadLetterChoice: ParsableArguments {

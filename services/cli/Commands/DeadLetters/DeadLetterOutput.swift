@@ -1,4 +1,5 @@
 import StrictJSON
+import Terminal
 
 /// How dead letters are fetched and look.
 enum DeadLetterOutput {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import StrictJSON
+import Terminal
 
 struct DeadLetterParked: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,4 +1,5 @@
 import StrictJSON
+import Terminal
 
 /// `--dry-run`: what would come of requeueing.
 enum DeadLetterRehearsal {

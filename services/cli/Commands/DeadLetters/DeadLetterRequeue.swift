@@ -1,5 +1,6 @@
 import ArgumentParser
 import StrictJSON
+import Terminal
 
 struct DeadLetterRequeue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,4 +1,5 @@
 import HTTPKit
+import Terminal
 import Webhooks
 
 /// Passes requests on to another receiver on this machine, as they came: the signature stays good.

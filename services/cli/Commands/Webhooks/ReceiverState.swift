@@ -1,6 +1,7 @@
 import Messaging
 import StrictJSON
 import Synchronization
+import Terminal
 import Verification
 import Webhooks
 

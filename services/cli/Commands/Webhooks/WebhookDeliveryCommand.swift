@@ -1,5 +1,6 @@
 import ArgumentParser
 import StrictJSON
+import Terminal
 
 /// `waybill webhook delivery …`
 struct WebhookDeliveryCommand: AsyncParsableCommand {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import StrictJSON
+import Terminal
 
 /// What can be done to an endpoint that is there.
 extension WebhookEndpointCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import StrictJSON
+import Terminal
 
 extension WebhookEndpointCommand {
     struct Add: AsyncParsableCommand {

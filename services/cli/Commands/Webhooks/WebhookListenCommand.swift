@@ -7,6 +7,7 @@ import NIOCore
 import ServiceLifecycle
 import StrictJSON
 import Telemetry
+import Terminal
 import UnixSignals
 
 /// `waybill webhook listen`

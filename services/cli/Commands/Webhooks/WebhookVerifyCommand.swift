@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Messaging
 import StrictJSON
+import Terminal
 import Webhooks
 
 /// `waybill webhook verify`

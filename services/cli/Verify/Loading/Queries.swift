@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 import Foundation
 import GRDB
 import PaymentCore
@@ -123,7 +123,7 @@ enum PaymentQueries {
                 entries: (entries[row[0]] ?? []).map { ($0.account, $0.amount, $0.currency) },
                 previousHash: previous
             )
-            let computed = hexadecimal(SHA256.hash(data: Array(text.utf8)))
+            let computed = SHA256.hash(Array(text.utf8)).hexadecimal
             evidence.chain.append(
                 PaymentEvidence.Link(
                     transaction: String(row[0] as Int64),
@@ -135,17 +135,6 @@ enum PaymentQueries {
             previous = row[5]
         }
         return evidence
-    }
-
-    private static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity(64)
-        for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 0x0F)])
-        }
-        return String(decoding: text, as: UTF8.self)
     }
 }
 

@@ -1,17 +1,18 @@
 import Synchronization
 
 /// A line on standard error that shows how far long work is; nothing where standard error is no terminal.
-final class ProgressBar: Sendable {
+public final class ProgressBar: Sendable {
     private let label: String
     private let last = Mutex(ContinuousClock.Instant.now - .seconds(1))
     private static let cells = 28
 
-    init(_ label: String) {
+    /// - Parameter label: what is being done, such as `rebuilding`; it stands before the bar.
+    public init(_ label: String) {
         self.label = label
     }
 
     /// Shows `done` of `total`, at most ten times a second.
-    func show(_ done: Int64, of total: Int64, note: String = "") {
+    public func show(_ done: Int64, of total: Int64, note: String = "") {
         guard Console.showsProgress else { return }
         let isDue = last.withLock { last in
             guard ContinuousClock.now - last >= .milliseconds(100) || done >= total else { return false }
@@ -26,7 +27,7 @@ final class ProgressBar: Sendable {
     }
 
     /// Takes the line away.
-    func clear() {
+    public func clear() {
         guard Console.showsProgress else { return }
         Console.progress("")
     }

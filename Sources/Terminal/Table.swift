@@ -1,43 +1,52 @@
 /// Aligned columns under a quiet heading.
-struct Table {
+public struct Table {
     /// One cell.
-    struct Cell: ExpressibleByStringLiteral {
-        let text: String
-        let color: Console.Color?
+    public struct Cell: ExpressibleByStringLiteral {
+        /// What is shown, safe for a terminal.
+        public let text: String
+        /// Its colour, where there is one.
+        public let color: Console.Color?
 
-        init(_ text: String, _ color: Console.Color? = nil) {
+        /// A text from anywhere; control characters are made visible.
+        public init(_ text: String, _ color: Console.Color? = nil) {
             self.text = Console.safe(text)
             self.color = color
         }
 
-        init(_ number: Int64?) {
+        /// A number with its thousands apart; empty for `nil`.
+        public init(_ number: Int64?) {
             self.init(number.map(grouped) ?? "")
         }
 
-        init(stringLiteral text: String) {
+        public init(stringLiteral text: String) {
             self.init(text)
         }
     }
 
     /// A column: its heading, and whether it holds numbers, which stand to the right.
-    struct Column {
+    public struct Column {
         let heading: String
         let isNumber: Bool
 
-        static func text(_ heading: String) -> Column { Column(heading: heading, isNumber: false) }
-        static func number(_ heading: String) -> Column { Column(heading: heading, isNumber: true) }
+        /// A column of words.
+        public static func text(_ heading: String) -> Column { Column(heading: heading, isNumber: false) }
+        /// A column of numbers.
+        public static func number(_ heading: String) -> Column { Column(heading: heading, isNumber: true) }
     }
 
     private let columns: [Column]
     private var rows: [[Cell]] = []
 
-    init(_ columns: [Column]) {
+    /// - Parameter columns: at least one; each row has a cell for each.
+    public init(_ columns: [Column]) {
         self.columns = columns
     }
 
-    var isEmpty: Bool { rows.isEmpty }
+    /// Whether no row has been added.
+    public var isEmpty: Bool { rows.isEmpty }
 
-    mutating func add(_ cells: [Cell]) {
+    /// Adds a row.
+    public mutating func add(_ cells: [Cell]) {
         rows.append(cells)
     }
 
@@ -45,7 +54,7 @@ struct Table {
     /// is wider than the terminal, are broken between words.
     ///
     /// - Parameter width: of the terminal; `nil` where there is none, which has room for everything.
-    func lines(width: Int? = Console.width) -> [String] {
+    public func lines(width: Int? = Console.width) -> [String] {
         let limit = max(Self.indent + Self.leastRoom, width ?? .max)
         var widths = columns.map { $0.heading.count }
         for row in rows {
@@ -123,7 +132,8 @@ struct Table {
         return lines + [line]
     }
 
-    func print() {
+    /// The lines on standard output.
+    public func print() {
         for line in lines() { Console.print(line) }
     }
 
@@ -140,7 +150,7 @@ struct Table {
 }
 
 /// `1,234,567`
-func grouped(_ number: Int64) -> String {
+public func grouped(_ number: Int64) -> String {
     var digits = String(number.magnitude)
     var index = digits.endIndex
     while let next = digits.index(index, offsetBy: -3, limitedBy: digits.startIndex), next > digits.startIndex {

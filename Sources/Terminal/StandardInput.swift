@@ -1,9 +1,11 @@
 import Foundation
 
 /// What is piped in.
-enum StandardInput {
+public enum StandardInput {
     /// All of it; waits for its end.
-    static func bytes() throws(CommandEnd) -> [UInt8] {
+    ///
+    /// - Throws: ``CommandEnd`` when it cannot be read.
+    public static func bytes() throws(CommandEnd) -> [UInt8] {
         do {
             return [UInt8](try FileHandle.standardInput.readToEnd() ?? Data())
         } catch {

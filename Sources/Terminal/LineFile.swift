@@ -1,15 +1,17 @@
 import Foundation
-import StrictJSON
+public import StrictJSON
 import Synchronization
 
 /// A file of JSON lines that is written while it grows. Safe from any task; lines are whole. What reads it relies on every line, so a
 /// line that cannot be written ends the program, with code 2 and a sentence.
-final class LineFile: Sendable {
+public final class LineFile: Sendable {
     private let path: String
     private let file: Mutex<FileHandle>
 
     /// Replaces an existing file.
-    init(_ path: String) throws(CommandEnd) {
+    ///
+    /// - Throws: ``CommandEnd`` when the file cannot be made.
+    public init(_ path: String) throws(CommandEnd) {
         guard FileManager.default.createFile(atPath: path, contents: nil),
             let handle = FileHandle(forWritingAtPath: path)
         else { throw .failed("The file \(path) cannot be written.") }
@@ -17,7 +19,8 @@ final class LineFile: Sendable {
         file = Mutex(handle)
     }
 
-    func write(_ object: JSONObject) {
+    /// Appends the object as one line.
+    public func write(_ object: JSONObject) {
         let line = StrictJSON.encode(.object(object)) + [UInt8(ascii: "\n")]
         file.withLock { file in
             do {
@@ -29,5 +32,6 @@ final class LineFile: Sendable {
         }
     }
 
-    func close() { file.withLock { try? $0.close() } }
+    /// Ends the file; nothing may be written after it.
+    public func close() { file.withLock { try? $0.close() } }
 }

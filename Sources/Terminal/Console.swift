@@ -1,9 +1,9 @@
 import Foundation
 
 /// Standard output and standard error, with colour only where a person looks.
-enum Console {
+public enum Console {
     /// Colours that tables and lines use; each has a meaning, and the text says the same without it.
-    enum Color: String {
+    public enum Color: String, Sendable {
         case good = "32"
         case bad = "31"
         case waiting = "33"
@@ -12,14 +12,14 @@ enum Console {
     }
 
     /// Whether standard output is a terminal.
-    static let isTerminal = isatty(STDOUT_FILENO) == 1
+    public static let isTerminal = isatty(STDOUT_FILENO) == 1
     /// Whether standard error is a terminal: progress is shown there.
-    static let showsProgress = isatty(STDERR_FILENO) == 1
+    public static let showsProgress = isatty(STDERR_FILENO) == 1
     /// `NO_COLOR` counts when it is not empty (https://no-color.org).
     private static let hasColor = isTerminal && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
 
     /// The width of the terminal; `nil` where there is none.
-    static var width: Int? {
+    public static var width: Int? {
         var size = winsize()
         guard isTerminal, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
         return Int(size.ws_col)
@@ -27,18 +27,19 @@ enum Console {
 
     /// A line on standard output. Ends the program where nothing can be written there: as a closed pipe ends any program, or with code 2
     /// and a sentence.
-    static func print(_ line: String) { put(line + "\n") }
+    public static func print(_ line: String) { put(line + "\n") }
 
-    static func error(_ line: String) {
+    /// A line on standard error; nothing when it is empty.
+    public static func error(_ line: String) {
         guard !line.isEmpty else { return }
         tell(line + "\n")
     }
 
     /// Replaces the present line of standard error, for progress.
-    static func progress(_ text: String) { tell("\r\u{1B}[K\(text)") }
+    public static func progress(_ text: String) { tell("\r\u{1B}[K\(text)") }
 
     /// Takes back the last `lines` lines of standard output, for tables that are drawn again.
-    static func rewind(_ lines: Int) {
+    public static func rewind(_ lines: Int) {
         guard isTerminal, lines > 0 else { return }
         put("\u{1B}[\(lines)A\u{1B}[J")
     }
@@ -69,23 +70,13 @@ enum Console {
     }
 
     /// Text in a colour, or as it is.
-    static func colored(_ text: String, _ color: Color?) -> String {
+    public static func colored(_ text: String, _ color: Color?) -> String {
         guard hasColor, let color else { return text }
         return "\u{1B}[\(color.rawValue)m\(text)\u{1B}[0m"
     }
 
-    /// The colour of a status of an order.
-    static func color(ofStatus status: String) -> Color? {
-        switch status {
-        case "completed": .good
-        case "rejected", "cancelled": .quiet
-        case "needsOperator": .bad
-        default: .waiting
-        }
-    }
-
     /// What came from outside, made safe for a terminal: control characters become `·`.
-    static func safe(_ text: String) -> String {
+    public static func safe(_ text: String) -> String {
         String(
             String.UnicodeScalarView(
                 text.unicodeScalars.map { $0.properties.generalCategory == .control ? "·" : $0 }

@@ -1,0 +1,3 @@
+import Terminal
+
+await SimulateCommand.launch()
