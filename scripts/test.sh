@@ -9,7 +9,7 @@
 #   unit         tests without a broker
 #   component    unit tests and those that need RabbitMQ and the event log
 #   conformance  librdkafka's own test suite on the event log, the quick part of it (scripts/conformance-kafka.sh)
-#   e2e          the whole system: the scripts in scripts/e2e, on a release build
+#   e2e          the whole system: the scripts in scripts/e2e, on a release build, two side by side unless one measures something
 #   tsan         unit and component tests under the thread sanitizer
 #
 #   --filter REGEX   only the tests whose name matches
