@@ -41,7 +41,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
-/// Only for tests: docs/webhooks/Verify.swift, which a subscriber copies, checks with it what `Cryptography` signed.
+/// Only for tests: docs/webhooks/Verify.swift, which a subscriber copies, and another look at what `Cryptography` signed.
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let orderedCollections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
@@ -111,7 +111,7 @@ func service(
     )
 }
 
-/// A service's executable: ten lines in `services/<folder>/Main`.
+/// An executable: `services/<folder>/Main`, ten lines where a library has the rest.
 func main(_ name: String, _ folder: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
         name: name,
@@ -257,7 +257,7 @@ let serviceTargets: [Target] = [
     main(
         "waybill-simulate",
         "simulation",
-        ["WaybillSimulation", "Messaging", "StrictJSON", "Terminal", argumentParser]
+        ["WaybillSimulation", "Commerce", "Messaging", "StrictJSON", "Terminal", argumentParser]
     ),
     .target(name: "Doctor", path: "services/cli/Doctor", swiftSettings: strict),
     .executableTarget(

@@ -9,7 +9,7 @@
 #   unit         tests without a broker
 #   component    unit tests and those that need RabbitMQ and the event log
 #   conformance  librdkafka's own test suite on the event log, the quick part of it (scripts/conformance-kafka.sh)
-#   e2e          the whole system: the scripts in scripts/e2e, on a release build, two side by side unless one measures something
+#   e2e          the whole system: the scripts in scripts/e2e, on a release build, some side by side
 #   tsan         unit and component tests under the thread sanitizer
 #
 #   --filter REGEX   only the tests whose name matches
@@ -109,8 +109,7 @@ check_format() {
 }
 
 build_debug() {
-    build_products "$logs/build.log" debug
-    build_once "$logs/build-tests.log" -c debug --build-tests || build_failed "$logs/build-tests.log"
+    build_products "$logs/build.log" debug --build-tests
 }
 
 # A private RabbitMQ and event log, built in the given folder; their addresses go where the tests look.
@@ -143,45 +142,60 @@ show_failures() {
     complain "The whole output is in $1."
 }
 
-# run_targets STAGE ARGUMENT…: one test target after the other, each in a process of its own. Within a target tests run in parallel;
-# all of them at once would starve each other on a small machine, and a crash would take the others down.
+# The target that waits for RabbitMQ most of its time; it alone uses the broker.
+readonly waiting_target=RabbitMQComponentTests
+
+# run_targets STAGE FOLDER: the tests that were built there, one test target after the other, each in a process of its own. Within a target tests run in parallel;
+# all of them at once would starve each other on a small machine, and a crash would take the others down. Only the one that mostly waits
+# runs beside the others, except under the sanitizer.
 run_targets() {
-    local stage=$1 target log total=0 targets=0 count code=0
-    shift
+    local stage=$1 products=$2 folder target targets=() beside='' total=0 count code=0
     for folder in Tests/*Tests; do
         target=$(basename "$folder")
         [ -z "$filter" ] || grep -rqE "$filter" "$folder" || [[ $target =~ $filter ]] || continue
-        log=$logs/$stage-$target.log
-        targets=$((targets + 1))
-        set +e
-        if [ -n "$filter" ] && ! [[ $target =~ $filter ]]; then
-            swift test --skip-build "$@" --filter "^$target\\..*($filter)" >"$log" 2>&1
-        else
-            swift test --skip-build "$@" --filter "^$target\\." >"$log" 2>&1
-        fi
-        local result=$?
-        set -e
-        count=$(count_tests "$log")
-        if [ "$result" -eq 0 ]; then
-            printf '    %-28s %s\n' "$target" "${count:-no tests}"
-        else
-            printf '    %-28s %sFAILED%s\n' "$target" "$red" "$plain"
-            show_failures "$log"
-            code=1
-        fi
+        targets+=("$target")
+        [ "$target" = "$waiting_target" ] && [ "$stage" != tsan ] || continue
+        run_target "$stage" "$products" "$target" &
+        beside=$!
+    done
+    for target in "${targets[@]}"; do
+        [ "$target" != "$waiting_target" ] || [ -z "$beside" ] || continue
+        run_target "$stage" "$products" "$target" || code=1
+    done
+    [ -z "$beside" ] || wait "$beside" || code=1
+    for target in "${targets[@]}"; do
+        count=$(count_tests "$logs/$stage-$target.log")
         total=$((total + $(sed -nE "s/^([0-9]+) .*/\1/p" <<<"${count:-0 tests}")))
     done
-    printf '%s tests in %s targets' "$total" "$targets" >"$logs/figures"
+    printf '%s tests in %s targets' "$total" "${#targets[@]}" >"$logs/figures"
     [ "$total" -gt 0 ] || complain 'No test ran.'
     [ "$total" -gt 0 ] && [ "$code" -eq 0 ]
 }
 
+# run_target STAGE FOLDER TARGET: the tests of one target, or those of them that the filter wants. The test program is called by itself, as
+# `swift test` does it: two of those at a time stand in each other's way.
+run_target() {
+    local stage=$1 products=$2 target=$3 pattern log count result=0
+    pattern="^$target\\."
+    [ -z "$filter" ] || [[ $target =~ $filter ]] || pattern="^$target\\..*($filter)"
+    log=$logs/$stage-$target.log
+    "$products/waybillPackageTests.xctest" --testing-library swift-testing --filter "$pattern" >"$log" 2>&1 </dev/null || result=$?
+    count=$(count_tests "$log")
+    if [ "$result" -eq 0 ]; then
+        printf '    %-28s %s\n' "$target" "${count:-no tests}"
+    else
+        printf '    %-28s %sFAILED%s\n' "$target" "$red" "$plain"
+        show_failures "$log"
+    fi
+    return "$result"
+}
+
 unit_tests() {
-    run_targets unit
+    run_targets unit "$root/.build/debug"
 }
 
 component_tests() {
-    run_targets component
+    run_targets component "$root/.build/debug"
 }
 
 # Swift's Mutex hands over in the kernel, which the sanitizer does not see; scripts/lib/tsan.supp names that one pattern. Debian's
@@ -191,7 +205,7 @@ sanitized_tests() {
     local options=(--sanitize=thread --scratch-path "$root/.build/tsan" -Xlinker --export-dynamic)
     swift build --build-tests "${options[@]}" >"$logs/build-tsan.log" 2>&1 || build_failed "$logs/build-tsan.log"
     SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=2 TSAN_OPTIONS="suppressions=$root/scripts/lib/tsan.supp halt_on_error=0" \
-        run_targets tsan "${options[@]}"
+        run_targets tsan "$root/.build/tsan/debug"
 }
 
 # The source package of librdkafka carries its test suite; fetched and built on the first run, in .build.
@@ -207,20 +221,22 @@ build_release() {
     build_products "$logs/build-release.log" release
 }
 
-# Every script of scripts/e2e, each with the release build and a run directory of its own. Most of the time they wait, so two run side by
-# side; one that says `# alone:` in its first lines measures something and has the machine to itself.
+# Every script of scripts/e2e, each with the release build and a run directory of its own. Most of the time they wait, so some run side by
+# side, the longest first; one that says `# alone:` in its first lines measures something and has the machine to itself.
 end_to_end_scripts() {
     local script together=() alone=()
-    for script in scripts/e2e/*.sh; do
+    for script in scripts/e2e/{chaos,scripts,crash-points}.sh scripts/e2e/*.sh; do
+        [[ " ${together[*]} " != *" $script "* ]] || continue
         [ -z "$filter" ] || [[ $(basename "$script" .sh) =~ $filter ]] || continue
         if grep -q '^# alone: ' "$script"; then alone+=("$script"); else together+=("$script"); fi
     done
-    # By process id.
-    local -A scripts=() folders=() starts=()
+    # By process id. Not local: whatever ends this stage looks at them.
+    declare -gA scripts=() folders=() starts=()
+    e2e_code=0
     trap 'end_scripts 130' INT
     trap 'end_scripts 143' TERM
-    e2e_code=0
-    run_side_by_side 2 "${together[@]}"
+    trap 'end_scripts $?' EXIT
+    run_side_by_side 3 "${together[@]}"
     run_side_by_side 1 "${alone[@]}"
     printf '%s scripts' "$((${#together[@]} + ${#alone[@]}))" >"$logs/figures"
     # With several stages a filter may be meant for another one.
@@ -235,7 +251,7 @@ run_side_by_side() {
     for script in "$@"; do
         [ "${#scripts[@]}" -lt "$lanes" ] || await_script
         folder=$(mktemp -d "${TMPDIR:-/tmp}/waybill-e2e.XXXXXX")
-        WAYBILL_BIN_DIR=$root/.build/release WAYBILL_RUN_DIR=$folder/run bash "$script" >"$(log_of "$script")" 2>&1 </dev/null &
+        WAYBILL_BIN_DIR=$root/.build/release WAYBILL_RUN_DIR=$folder/run setsid bash "$script" >"$(log_of "$script")" 2>&1 </dev/null &
         scripts[$!]=$script
         folders[$!]=$folder
         starts[$!]=$SECONDS
@@ -247,8 +263,14 @@ log_of() { printf '%s' "$logs/e2e-$(basename "$1" .sh).log"; }
 
 # Waits for the next script to end, tells how it went, and clears up after it.
 await_script() {
-    local pid result=0 script folder
+    local pid='' result=0 script folder
     wait -n -p pid "${!scripts[@]}" || result=$?
+    # What a signal ended while we were busy elsewhere is forgotten by `wait -n`, but not by `wait`.
+    if [ -z "$pid" ]; then
+        for pid in "${!scripts[@]}"; do kill -0 "$pid" 2>/dev/null || break; done
+        result=0
+        wait "$pid" || result=$?
+    fi
     script=${scripts[$pid]} folder=${folders[$pid]}
     if [ "$result" -eq 0 ]; then
         printf '    %-28s %s\n' "$(basename "$script" .sh)" "$(elapsed $((SECONDS - ${starts[$pid]})))"
@@ -264,10 +286,12 @@ await_script() {
     unset "scripts[$pid]" "folders[$pid]" "starts[$pid]"
 }
 
-# A signal is for the scripts as well; each takes down what it started.
+# The end is for the scripts as well, and for what each of them has in its foreground; each takes down what it started.
 end_scripts() {
+    trap - EXIT
     trap '' INT TERM
-    kill -TERM "${!scripts[@]}" 2>/dev/null || true
+    local groups=("${!scripts[@]}")
+    [ "${#groups[@]}" -eq 0 ] || kill -TERM -- "${groups[@]/#/-}" 2>/dev/null || true
     wait
     [ "${#folders[@]}" -eq 0 ] || rm -rf -- "${folders[@]}"
     exit "$1"
@@ -276,7 +300,9 @@ end_scripts() {
 began=$SECONDS
 needed=("${build_packages[@]}" rabbitmq-server kcat sqlite3 curl jq nodejs python3 shellcheck strace)
 ensure_swift
-fetch_sources "$logs/fetch.log"
+case " ${stages[*]} " in
+    *' unit '* | *' component '* | *' conformance '* | *' e2e '* | *' tsan '*) fetch_sources "$logs/fetch.log" ;;
+esac
 ensure_packages "${needed[@]}"
 
 built=unknown

@@ -11,16 +11,20 @@ public enum Ed25519 {
 
     /// The public key that belongs to a seed; `nil` unless the seed has ``seedSize`` bytes.
     public static func publicKey(ofSeed seed: [UInt8]) -> [UInt8]? {
-        withKey(EVP_PKEY_new_raw_private_key, seed, seedSize) { key in
+        guard seed.count == seedSize else { return nil }
+        let bytes: [UInt8]? = withKey(EVP_PKEY_new_raw_private_key, seed) { key in
             var bytes = [UInt8](repeating: 0, count: publicKeySize)
             var count = bytes.count
-            return EVP_PKEY_get_raw_public_key(key, &bytes, &count) == 1 ? bytes : nil
+            return EVP_PKEY_get_raw_public_key(key, &bytes, &count) == 1 && count == publicKeySize ? bytes : nil
         }
+        // Every seed has a key: it is the library that has none.
+        return Library.some(bytes)
     }
 
     /// The signature of a message; `nil` unless the seed has ``seedSize`` bytes.
     public static func signature(of message: [UInt8], seed: [UInt8]) -> [UInt8]? {
-        withKey(EVP_PKEY_new_raw_private_key, seed, seedSize) { key in
+        guard seed.count == seedSize else { return nil }
+        let signature: [UInt8]? = withKey(EVP_PKEY_new_raw_private_key, seed) { key in
             withContext { context in
                 var signature = [UInt8](repeating: 0, count: signatureSize)
                 var count = signature.count
@@ -30,11 +34,13 @@ public enum Ed25519 {
                 return signature
             }
         }
+        return Library.some(signature)
     }
 
     /// Whether the signature is the message's. False for anything that is no signature or no public key.
     public static func isValid(_ signature: [UInt8], of message: [UInt8], publicKey: [UInt8]) -> Bool {
-        withKey(EVP_PKEY_new_raw_public_key, publicKey, publicKeySize) { key in
+        guard signature.count == signatureSize, publicKey.count == publicKeySize else { return false }
+        return withKey(EVP_PKEY_new_raw_public_key, publicKey) { key in
             withContext { context in
                 guard EVP_DigestVerifyInit(context, nil, nil, nil, key) == 1 else { return nil }
                 return EVP_DigestVerify(context, signature, signature.count, message, message.count) == 1
@@ -47,10 +53,9 @@ public enum Ed25519 {
     private static func withKey<Value>(
         _ read: Reader,
         _ bytes: [UInt8],
-        _ size: Int,
         _ body: (OpaquePointer) -> Value?
     ) -> Value? {
-        guard bytes.count == size, let key = read(EVP_PKEY_ED25519, nil, bytes, bytes.count) else { return nil }
+        guard let key = read(EVP_PKEY_ED25519, nil, bytes, bytes.count) else { return nil }
         defer { EVP_PKEY_free(key) }
         return body(key)
     }

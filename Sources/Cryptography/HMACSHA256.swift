@@ -4,7 +4,7 @@ import CCrypto
 public enum HMACSHA256 {
     /// The code of a message: 32 bytes.
     ///
-    /// - Parameter key: any length; what is longer than 64 bytes is hashed first, as RFC 2104 says.
+    /// - Parameter key: up to 2 GiB; what is longer than 64 bytes is hashed first, as RFC 2104 says.
     public static func code(for message: [UInt8], key: [UInt8]) -> [UInt8] {
         var code = [UInt8](repeating: 0, count: SHA256.Digest.size)
         // To the library no bytes are no key at all. RFC 2104 fills a key up with zeros, so that one zero is the same as none.

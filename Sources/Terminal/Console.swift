@@ -4,10 +4,15 @@ import Foundation
 public enum Console {
     /// Colours that tables and lines use; each has a meaning, and the text says the same without it.
     public enum Color: String, Sendable {
+        /// Done, healthy.
         case good = "32"
+        /// Failed, violated.
         case bad = "31"
+        /// Not over yet.
         case waiting = "33"
+        /// Of less interest, such as headings.
         case quiet = "2"
+        /// What the eye is to find first.
         case strong = "1"
     }
 

@@ -18,6 +18,7 @@ public struct Table {
             self.init(number.map(grouped) ?? "")
         }
 
+        /// A text of ours.
         public init(stringLiteral text: String) {
             self.init(text)
         }

@@ -91,10 +91,11 @@ waybill verify --settle 60
 waybill analytics rebuild
 waybill doctor || true
 
-say 'stops within 10 s, keeps the data, starts warm'
+say 'everything stops within 10 s with code 0, keeps the data, starts warm'
 began=$SECONDS
 down
 [ $((SECONDS - began)) -le 11 ] || fail "stopping took $((SECONDS - began)) s"
+expect true jq .cleanStop "$WAYBILL_RUN_DIR/status.json"
 began=$SECONDS
 up --no-build >/dev/null
 printf 'warm start: %s s\n' $((SECONDS - began))

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commerce
 import Terminal
 
 /// The `waybill` command.
@@ -18,7 +19,7 @@ struct Waybill: AsyncParsableCommand {
             Every verb takes --json. Exit codes: 0 done, 1 the answer is no, 2 it could not be carried out.
             Shell completions: waybill --generate-completion-script bash|zsh|fish
             """,
-        version: "0.1.0",
+        version: Release.version,
         subcommands: [
             OrderCommand.self, StockCommand.self, CatalogCommand.self, EventsCommand.self, OutboxCommand.self,
             DeadLetterCommand.self, AnalyticsCommand.self, WebhookCommand.self, LoadCommand.self, VerifyCommand.self,

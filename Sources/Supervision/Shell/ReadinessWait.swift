@@ -9,9 +9,9 @@ enum Terminal {
         return String(cString: name) != "dumb"
     }
 
-    /// Whether to colour: a terminal, and the user has not set NO_COLOR.
+    /// Whether to colour: a terminal, and NO_COLOR is not set or empty (https://no-color.org).
     static func usesColour(_ descriptor: Int32) -> Bool {
-        isInteractive(descriptor) && getenv("NO_COLOR") == nil
+        isInteractive(descriptor) && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true)
     }
 
     /// Columns of the terminal, 0 when unknown.

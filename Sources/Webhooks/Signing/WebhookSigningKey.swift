@@ -28,7 +28,7 @@ public struct WebhookSigningKey: Sendable, CustomStringConvertible {
     /// A new key.
     public static func generate() -> WebhookSigningKey {
         guard let key = WebhookSigningKey(seed: randomBytes(Ed25519.seedSize)) else {
-            preconditionFailure("libcrypto has no Ed25519. Is it a build without it?")
+            fatalError("A seed of the right length was refused.")
         }
         return key
     }

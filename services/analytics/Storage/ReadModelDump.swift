@@ -53,7 +53,7 @@ struct ReadModelDump: Sendable, Equatable {
             case .int64(let integer): String(integer)
             case .double(let number): String(number)
             case .string(let string): string
-            case .blob(let data): "x" + data.map { String($0, radix: 16) }.joined()
+            case .blob(let data): "x" + data.map { String($0 >> 4, radix: 16) + String($0 & 0x0F, radix: 16) }.joined()
             }
         }.joined(separator: "|")
     }

@@ -121,7 +121,8 @@ final class LiveView: Sendable {
     private func write(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data(text.utf8)) }
 
     private func colored(_ text: String, _ style: Screen.Style) -> String {
-        guard style != .plain, isTerminal, ProcessInfo.processInfo.environment["NO_COLOR"] == nil else { return text }
+        guard style != .plain, isTerminal, (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
+        else { return text }
         return "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m"
     }
 }

@@ -193,6 +193,7 @@ extension OutboxCommand {
 struct OutboxRowArguments: ParsableArguments {
     @Argument(help: "order, payment or inventory.") var service: String
     @Argument(help: "The row's number in `waybill outbox list`.") var seq: Int64
+    @OptionGroup var common: CommonOptions
 
     func act(_ verb: String, body: JSONValue? = nil) async throws {
         guard OutboxCommand.services.contains(service) else {
@@ -203,6 +204,10 @@ struct OutboxRowArguments: ParsableArguments {
         let session = Session()
         _ = try await session.operatorJSON("POST", service, "/operator/outbox/\(seq)/\(verb)", body: body)
         await session.close()
-        Console.print("\(service) \(seq): \(verb) done")
+        if common.json {
+            JSONOutput.print(.object(["service": .string(service), "seq": .integer(seq), "done": .string(verb)]))
+        } else {
+            Console.print("\(service) \(seq): \(verb) done")
+        }
     }
 }

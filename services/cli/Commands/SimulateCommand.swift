@@ -21,7 +21,7 @@ struct SimulateCommand: AsyncParsableCommand {
         let program = OtherProgram.folder + "/waybill-simulate"
         guard FileManager.default.isExecutableFile(atPath: program) else {
             throw CommandEnd.failed(
-                "The simulation is not built. Build it with: swift build -c release --product waybill-simulate"
+                "There is no \(program). Build it with: swift build -c release --product waybill-simulate"
             )
         }
         try OtherProgram.become(program, arguments)

@@ -3,7 +3,7 @@ import Foundation
 public import Messaging
 
 /// Signs callbacks as Standard Webhooks 1.0.0 says: HMAC-SHA256 over `id.timestamp.body` with the decoded secret.
-public struct CallbackSigner: Sendable {
+public struct CallbackSigner: Sendable, CustomStringConvertible {
     private let key: [UInt8]
 
     /// Makes a signer.
@@ -17,6 +17,9 @@ public struct CallbackSigner: Sendable {
         else { return nil }
         key = [UInt8](bytes)
     }
+
+    /// Without the key.
+    public var description: String { "whsec_…" }
 
     /// The three headers of one attempt.
     public func headers(id: String, body: [UInt8], at now: Timestamp) -> [(name: String, value: String)] {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commerce
 import Foundation
 import Messaging
 import StrictJSON
@@ -21,7 +22,8 @@ struct SimulateCommand: AsyncParsableCommand {
               waybill simulate --seeds 1..60 --require-situations
 
             Exit codes: 0 nothing went wrong, 1 a seed failed or a required situation was missed, 2 it could not be carried out.
-            """
+            """,
+        version: Release.version
     )
     @Option(name: .long, help: "One seed; prints its trace hash.") var seed: UInt64?
     @Option(name: .long, help: "A range of seeds: 1..1000.") var seeds: String?

@@ -166,6 +166,8 @@ struct DeadLetterExport: AsyncParsableCommand {
     )
     @OptionGroup var choice: DeadLetterChoice
     @Option(name: .long, help: "held, requeued, discarded or all.") var state = "all"
+    /// Changes nothing here: what comes out is for programs in any case.
+    @OptionGroup var common: CommonOptions
 
     func run() async throws {
         let session = Session()
