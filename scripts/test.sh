@@ -149,7 +149,10 @@ readonly waiting_target=RabbitMQComponentTests
 # all of them at once would starve each other on a small machine, and a crash would take the others down. Only the one that mostly waits
 # runs beside the others, except under the sanitizer.
 run_targets() {
-    local stage=$1 products=$2 folder target targets=() beside='' total=0 count code=0
+    local stage=$1 products=$2 folder target targets=() total=0 count code=0
+    # What runs beside the others ends with them. Not local, for the trap.
+    beside=''
+    trap '[ -z "$beside" ] || pkill -TERM -P "$beside" || true' EXIT
     for folder in Tests/*Tests; do
         target=$(basename "$folder")
         [ -z "$filter" ] || grep -rqE "$filter" "$folder" || [[ $target =~ $filter ]] || continue
@@ -162,7 +165,10 @@ run_targets() {
         [ "$target" != "$waiting_target" ] || [ -z "$beside" ] || continue
         run_target "$stage" "$products" "$target" || code=1
     done
-    [ -z "$beside" ] || wait "$beside" || code=1
+    if [ -n "$beside" ]; then
+        wait "$beside" || code=1
+        beside=''
+    fi
     for target in "${targets[@]}"; do
         count=$(count_tests "$logs/$stage-$target.log")
         total=$((total + $(sed -nE "s/^([0-9]+) .*/\1/p" <<<"${count:-0 tests}")))
