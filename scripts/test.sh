@@ -145,9 +145,9 @@ show_failures() {
 # The target that waits for RabbitMQ most of its time; it alone uses the broker.
 readonly waiting_target=RabbitMQComponentTests
 
-# run_targets STAGE FOLDER: the tests that were built there, one test target after the other, each in a process of its own. Within a target tests run in parallel;
-# all of them at once would starve each other on a small machine, and a crash would take the others down. Only the one that mostly waits
-# runs beside the others, except under the sanitizer.
+# run_targets STAGE FOLDER: the tests that were built there, one test target after the other, each in a process of its own. Within a target
+# tests run in parallel; all of them at once would starve each other on a small machine, and a crash would take the others down. Only the
+# one that mostly waits runs beside the others, except under the sanitizer.
 run_targets() {
     local stage=$1 products=$2 folder target targets=() total=0 count code=0
     # What runs beside the others ends with them. Not local, for the trap.

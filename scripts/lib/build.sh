@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # build.sh: builds the package with one live line of progress. Sourced after common.sh.
 
-# build_products LOG CONFIGURATION [WHAT…]: builds each (--target=NAME or --product=NAME), or everything but the tests; exits with the
+# build_products LOG CONFIGURATION [WHAT…]: builds each (--target=NAME, --product=NAME, --build-tests), or everything but the tests; exits with the
 # errors on failure.
 build_products() {
     local log=$1 configuration=$2 what began=$SECONDS

@@ -27,6 +27,7 @@ public struct WebhookSigningKey: Sendable, CustomStringConvertible {
 
     /// A new key.
     public static func generate() -> WebhookSigningKey {
+        // `nil` stands for a wrong length, and the length is right.
         guard let key = WebhookSigningKey(seed: randomBytes(Ed25519.seedSize)) else {
             fatalError("A seed of the right length was refused.")
         }
